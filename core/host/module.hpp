@@ -1,0 +1,81 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+#include "core/base/log.hpp"
+#include "core/base/result.hpp"
+#include "core/host/discovery.hpp"
+#include "core/host/protocol.hpp"
+
+namespace patchbay::host {
+
+/// The files of one payload as they come up in the stream; implemented over artifact::Reader by the
+/// flow, and by tests.
+class PayloadSource {
+ public:
+  struct File {
+    std::string name;
+    std::uint64_t size = 0;
+  };
+  virtual ~PayloadSource() = default;
+  /// The next file, or nothing when there are no more.
+  virtual Result<std::optional<File>> next_file() = 0;
+  /// The next bytes of the current file, valid until the next call; empty at its end, which is
+  /// reported only when the checksum was right.
+  virtual Result<ByteSpan> read() = 0;
+};
+
+/// What a module reports while it works (progress channel, docs/module-protocol.md).
+class ProgressSink {
+ public:
+  virtual ~ProgressSink() = default;
+  virtual void module_progress(unsigned percent) = 0;
+  virtual void module_status(std::string_view text) = 0;
+};
+
+/// One payload's update module, whatever its binding. Every call blocks until the module has
+/// answered or its time is over; none hangs, whatever the module does. Errors: module_failed (it
+/// said no, died, or broke the protocol: which call, what it did), timeout, io; the errors of the
+/// PayloadSource are passed through from download().
+class Module {
+ public:
+  virtual ~Module() = default;
+
+  /// Runs one state (artifact_install ... cleanup) to its end.
+  virtual Status call(Call state) = 0;
+
+  /// Asks one question and returns the whole of standard output, one trailing newline removed.
+  virtual Result<std::string> ask(Call question) = 0;
+
+  /// ProvidePayloadFileSizes, then Download or DownloadWithFileSizes with the stream handshake; a
+  /// module that exits 0 without opening `stream-next` gets the files stored under `files/`,
+  /// synced. Every file of `source` is consumed and verified before success is returned.
+  virtual Status download(PayloadSource& source) = 0;
+};
+
+/// NeedsArtifactReboot, answer parsed exactly ("No", "Yes", "Automatic", empty means No).
+Result<Reboot> needs_reboot(Module& module);
+/// SupportsRollback, answer parsed exactly ("Yes", "No", empty means No).
+Result<bool> supports_rollback(Module& module);
+
+struct ModuleSettings {
+  std::vector<std::string> environment;  ///< the whole of it, "KEY=value"
+  std::chrono::milliseconds timeout{
+      std::chrono::hours{4}};  ///< for each call (ModuleTimeoutSeconds)
+  std::chrono::milliseconds grace{std::chrono::seconds{10}};  ///< SIGTERM to SIGKILL
+};
+
+/// Binds the module `file` to the work tree at `tree_path`. `log` and `progress` (may be null) must
+/// outlive the module. Plugins are `unsupported` until the module host exists.
+Result<std::unique_ptr<Module>> bind_module(const ModuleFile& file, const std::string& tree_path,
+                                            const ModuleSettings& settings, Log& log,
+                                            ProgressSink* progress);
+
+}  // namespace patchbay::host
