@@ -12,7 +12,7 @@
 #include "core/base/clock.hpp"
 #include "core/base/result.hpp"
 
-/// Child processes. Boost.Process stays inside process.cpp; the kernel must be Linux 5.11 or later
+/// Child processes. Boost.Process stays inside launch.cpp; the kernel must be Linux 5.11 or later
 /// (pidfd_open, close_range with CLOSE_RANGE_CLOEXEC): docs/adr.
 namespace patchbay::os {
 

@@ -1,0 +1,107 @@
+#include "core/os/start_error.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include "core/base/bytes.hpp"
+#include "core/base/unique_fd.hpp"
+
+namespace patchbay::os {
+namespace {
+
+/// The path after "#!" in the first line; empty when there is none.
+std::string interpreter_of(const std::string& program) {
+  const UniqueFd file{::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  std::array<char, 256> start{};  // the kernel looks at no more
+  const ssize_t got = file ? ::read(file.get(), start.data(), start.size()) : 0;
+  std::string_view line{start.data(), static_cast<std::size_t>(got > 0 ? got : 0)};
+  line = line.substr(0, line.find('\n'));
+  if (!line.starts_with("#!")) return {};
+  line.remove_prefix(std::min(line.find_first_not_of(" \t", 2), line.size()));
+  return std::string{line.substr(0, line.find_first_of(" \t"))};
+}
+
+Error missing(const std::string& program, const std::string& what) {
+  struct stat status {};
+  if (::lstat(program.c_str(), &status) != 0) return Error::from_errno(ENOENT, what);
+  if (::stat(program.c_str(), &status) != 0) {
+    return Error{ErrorCode::not_found, what + ": it is a symbolic link to a missing file"};
+  }
+  const std::string interpreter = interpreter_of(program);
+  if (interpreter.empty()) {
+    return Error{ErrorCode::not_found, what +
+                                           ": its program loader is not on this system; was it "
+                                           "built for another system?"};
+  }
+  const std::string hint =
+      interpreter.ends_with('\r') ? " (the line ends in CR LF; it must end in LF)" : "";
+  return Error{ErrorCode::not_found, what + ": its interpreter " + printable(interpreter) +
+                                         ", named in its first line, is missing" + hint};
+}
+
+Error refused(const std::string& program, const std::string& what) {
+  struct stat status {};
+  constexpr mode_t kAnyExecute = S_IXUSR | S_IXGRP | S_IXOTH;
+  if (::stat(program.c_str(), &status) != 0) return Error::from_errno(EACCES, what);
+  if (S_ISDIR(status.st_mode)) return Error{ErrorCode::denied, what + ": it is a directory"};
+  if (!S_ISREG(status.st_mode)) return Error{ErrorCode::denied, what + ": it is not a file"};
+  if ((status.st_mode & kAnyExecute) == 0) {
+    return Error{ErrorCode::denied, what + ": it is not executable; chmod +x it"};
+  }
+  const std::string interpreter = interpreter_of(program);
+  if (!interpreter.empty() && ::access(interpreter.c_str(), X_OK) != 0) {
+    return Error{ErrorCode::denied, what + ": its interpreter " + printable(interpreter) +
+                                        ", named in its first line, is not executable"};
+  }
+  return Error{ErrorCode::denied,
+               what + ": permission denied (or its file system is mounted noexec)"};
+}
+
+Error exec_error(const std::string& program, int error_number) {
+  const std::string what = "start " + program;
+  switch (error_number) {
+    case ENOENT:
+      return missing(program, what);
+    case EACCES:
+      return refused(program, what);
+    case ENOEXEC:
+      return Error{ErrorCode::unsupported,
+                   what + ": neither a program for this machine nor a script with a #! line"};
+    case ETXTBSY:
+      return Error{ErrorCode::io, what + ": somebody is still writing it"};
+    default:
+      return Error::from_errno(error_number, what);
+  }
+}
+
+}  // namespace
+
+Error start_error(const Command& command, StartFailure failure) {
+  const std::string what = "start " + command.program;
+  switch (failure.step) {
+    case StartStep::fork:
+      return Error{ErrorCode::io,
+                   Error::from_errno(failure.error_number, what + ": fork").message()};
+    case StartStep::group:
+      return Error::from_errno(failure.error_number, what + ": make its process group");
+    case StartStep::close_range:
+      return Error::from_errno(failure.error_number,
+                               what + ": close_range (Linux 5.11 or later is needed)");
+    case StartStep::descriptors:
+      return Error::from_errno(failure.error_number, what + ": pass descriptors");
+    case StartStep::directory:
+      return Error::from_errno(failure.error_number,
+                               what + ": working directory " + command.working_directory);
+    case StartStep::exec:
+      break;
+  }
+  return exec_error(command.program, failure.error_number);
+}
+
+}  // namespace patchbay::os
