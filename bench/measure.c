@@ -41,7 +41,8 @@ int main(int argc, char** argv) {
   if (wait4(child, &status, 0, &usage) != child) return 126;
   const long long end = now_ns();
 
-  printf("%d %lld %lld %lld %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-         end - begin, microseconds(usage.ru_utime), microseconds(usage.ru_stime), usage.ru_maxrss);
+  printf("%d %lld %lld %lld %ld\n",
+         WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), end - begin,
+         microseconds(usage.ru_utime), microseconds(usage.ru_stime), usage.ru_maxrss);
   return 0;
 }
