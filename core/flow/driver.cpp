@@ -1,0 +1,270 @@
+#include "core/flow/driver.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <ctime>
+#include <utility>
+
+#include "core/store/provides.hpp"
+
+namespace patchbay::flow {
+namespace {
+
+constexpr std::string_view kInconsistentSuffix = "_INCONSISTENT";
+
+/// The boundary of the undo: a state that comes with it on record has been decided.
+bool is_recorded_commit(State state) {
+  return state == State::commit_leave;
+}
+
+/// Whether the machine or a module reboots in this state or right after it.
+bool leads_to_reboot(State state) {
+  if (row(state).action == Action::reboot) return true;
+  const auto after = next(state, Event::ok);
+  return after && row(*after).action == Action::reboot;
+}
+
+std::string now_utc() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+}  // namespace
+
+std::string_view to_string(End end) {
+  static constexpr std::array<std::string_view, 6> kNames{
+      "committed", "waiting-for-commit", "stopped", "untouched", "rolled-back", "inconsistent"};
+  return kNames.at(static_cast<std::size_t>(end));
+}
+
+Driver::Driver(const Parts& parts, Journal journal, std::set<std::string> stop_before)
+    : parts_{parts},
+      journal_{std::move(journal)},
+      stop_before_{std::move(stop_before)},
+      scripts_{parts_.settings.scripts, parts_.log},
+      modules_{parts_.settings, journal_.payloads, parts_.log, parts_.observer},
+      rebooted_since_{!journal_.boot_id.empty() && journal_.boot_id != parts_.settings.boot_id} {
+  outcome_.artifact_name = journal_.artifact_name;
+  for (const PayloadRecord& payload : journal_.payloads) {
+    outcome_.payload_types.push_back(payload.type);
+  }
+  if (journal_.started.empty()) journal_.started = now_utc();
+  outcome_.install_began = journal_.any_begun() || (!row(journal_.state).record.empty() &&
+                                                    journal_.state != State::cleanup);
+  if (!journal_.error.empty()) outcome_.error = Error{ErrorCode::module_failed, journal_.error};
+}
+
+Outcome Driver::resume() {
+  State state = resume_state();
+  if (journal_.stopped) return run(state);
+
+  const StateRow& interrupted = row(journal_.state);
+  const bool before_install = interrupted.record.empty() && state == State::cleanup;
+  if (!journal_.failed && (state == State::ask_rollback || before_install)) {
+    blame(Error{ErrorCode::cancelled, "interrupted in " + std::string{interrupted.detail} +
+                                          " (power cut or client ended)"},
+          journal_.state);
+  }
+  resumed_at_ = row(state).resume;
+  ++journal_.resumes;
+  if (journal_.resumes > kMaxResumes) {
+    state =
+        give_up(row(state), "it was interrupted there " + std::to_string(kMaxResumes) + " times");
+    journal_.resumes = 0;
+  }
+  if (auto status = write_journal(); !status) {
+    parts_.log.warning("going on without a journal entry: " + status.error().message());
+  }
+  return run(state);
+}
+
+Result<Outcome> Driver::undo() {
+  PB_CHECK(ask_rollback());
+  if (outcome_.no_way_back) {
+    return Error{
+        ErrorCode::unsupported,
+        "the update cannot be rolled back, a module does not support it; it stays pending"};
+  }
+  blame(Error{ErrorCode::cancelled, "rollback was asked for"}, journal_.state);
+  return run(State::rollback_enter);
+}
+
+State Driver::resume_state() const {
+  if (journal_.stopped) return journal_.state;
+  const bool reboot_outstanding = leads_to_reboot(journal_.state) &&
+                                  journal_.wants_reboot(host::Reboot::automatic) &&
+                                  !rebooted_since_;
+  return reboot_outstanding ? journal_.state : row(journal_.state).resume;
+}
+
+Outcome Driver::run(State state) {
+  while (state != State::done) {
+    const StateRow& facts = row(state);
+    if (stops_before(facts)) return stop(facts);
+    state = step(facts);
+  }
+  return finish();
+}
+
+void Driver::blame(Error error, State state) {
+  journal_.failed = true;
+  if (!outcome_.failed_in) outcome_.failed_in = state;
+  if (!journal_.error.empty()) return;
+  journal_.error = error.message();
+  outcome_.error = std::move(error);
+}
+
+bool Driver::stops_before(const StateRow& facts) const {
+  return !facts.stop.empty() && stop_before_.contains(std::string{facts.stop});
+}
+
+Outcome Driver::stop(const StateRow& facts) {
+  journal_.state = facts.state;
+  journal_.stopped = true;
+  journal_.resumes = 0;
+  if (auto status = write_journal(); !status) {
+    if (journal_.failed) return run(facts.give_up);
+    stop_before_.clear();
+    blame(std::move(status).error(), facts.state);
+    return run(*next(facts.state, Event::failed));
+  }
+  outcome_.stopped_before = facts.state;
+  const bool waiting = facts.state == State::commit_enter && !journal_.failed;
+  return ended(waiting ? End::waiting : End::stopped);
+}
+
+State Driver::step(const StateRow& facts) {
+  if (!has_work(facts)) return *next(facts.state, Event::ok);
+  if (facts.state == State::rollback_reboot && journal_.rollback_reboots > kMaxRollbackReboots) {
+    return give_up(facts, "the old system was not confirmed after " +
+                              std::to_string(kMaxRollbackReboots) + " more reboots");
+  }
+  const bool has_effects = !is_question(facts.action) && facts.action != Action::ask_commit;
+  if (has_effects) {
+    const State before = journal_.state;
+    if (auto status = enter(facts); !status) {
+      const bool decided = journal_.failed || is_recorded_commit(before);
+      if (!decided) return cannot_journal(facts, status.error());
+      parts_.log.warning("going on without a journal entry: " + status.error().message());
+    }
+  }
+  parts_.observer.entering(facts.state);
+  return *next(facts.state, carry_out(facts));
+}
+
+/// What cannot be journaled is not begun. After the modules' commit that means to undo it: the
+/// journal still stands at the commit, from where every later start undoes it as well.
+State Driver::cannot_journal(const StateRow& facts, const Error& error) {
+  parts_.log.error(error.message());
+  blame(error, facts.state);
+  const bool after_commit = facts.state == State::commit_leave || facts.state == State::cleanup;
+  return after_commit ? State::commit_error : *next(facts.state, Event::failed);
+}
+
+State Driver::give_up(const StateRow& facts, const std::string& why) {
+  Error error{ErrorCode::internal, std::string{facts.name} + " was given up: " + why};
+  parts_.log.error(error.message());
+  blame(std::move(error), facts.state);
+  if (facts.state != State::cleanup) journal_.inconsistent = true;
+  return facts.give_up;
+}
+
+bool Driver::has_work(const StateRow& facts) const {
+  const bool is_group = facts.action == Action::scripts || facts.action == Action::scripts_lenient;
+  return !is_group || scripts_.any(facts.detail);
+}
+
+Status Driver::enter(const StateRow& facts) {
+  Journal before = journal_;
+  journal_.state = facts.state;
+  journal_.stopped = false;
+  if (facts.resume != resumed_at_) journal_.resumes = 0;
+  if (facts.state == State::rollback_reboot) ++journal_.rollback_reboots;
+  if (facts.state == State::install && !journal_.payloads.empty()) {
+    journal_.payloads.front().begun = true;
+  }
+  auto status = write_journal();
+  if (!status) journal_ = std::move(before);
+  if (!facts.record.empty() && facts.state != State::cleanup) outcome_.install_began = true;
+  return status;
+}
+
+Status Driver::write_journal() {
+  journal_.boot_id = parts_.settings.boot_id;
+  store::Transaction transaction;
+  record_journal(journal_, transaction);
+  const bool decided = journal_.state == State::cleanup || journal_.state == State::commit_leave;
+  if (decided && !journal_.stopped) PB_CHECK(record_result(transaction));
+  return parts_.store.commit(transaction).context("write the journal");
+}
+
+/// The installed software changes hands in the same transaction that makes the flow irrevocable.
+Status Driver::record_result(store::Transaction& transaction) const {
+  if (journal_.failed && !journal_.inconsistent) return Done{};
+  PB_TRY(store::Installed installed, store::read_installed(parts_.store));
+  std::string name = journal_.artifact_name;
+  if (journal_.inconsistent && !name.ends_with(kInconsistentSuffix)) name += kInconsistentSuffix;
+  std::vector<store::ProvidesChange> changes;
+  for (const PayloadRecord& payload : journal_.payloads)
+    changes.push_back(payload.change);
+  store::record(store::apply(std::move(installed), name, journal_.artifact_group, changes),
+                transaction);
+  return Done{};
+}
+
+Event Driver::carry_out(const StateRow& facts) {
+  auto answer = perform(facts);
+  if (answer) return *answer;
+  note_failure(facts, answer.error());
+  return Event::failed;
+}
+
+void Driver::note_failure(const StateRow& facts, const Error& error) {
+  parts_.log.error(std::string{facts.detail} + ": " + error.message());
+  if (facts.state == State::cleanup) outcome_.cleanup_failed = true;
+  if (facts.blame == Blame::none) return;
+  if (facts.blame == Blame::recovery) journal_.inconsistent = true;
+  blame(error, facts.state);
+}
+
+Outcome Driver::finish() {
+  const End end = !journal_.failed          ? End::committed
+                  : journal_.inconsistent   ? End::inconsistent
+                  : !outcome_.install_began ? End::untouched
+                                            : End::rolled_back;
+  nlohmann::json last{{"artifact_name", journal_.artifact_name},
+                      {"payload_types", outcome_.payload_types},
+                      {"end", to_string(end)},
+                      {"error", journal_.error},
+                      {"started", journal_.started},
+                      {"ended", now_utc()}};
+  store::Transaction transaction;
+  erase_journal(transaction);
+  transaction.put(store::kLastUpdate,
+                  last.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  if (auto status = parts_.store.commit(transaction); !status) {
+    parts_.log.warning(
+        "the end of the update could not be recorded, the next command repeats its "
+        "clean-up: " +
+        status.error().message());
+  }
+  return ended(end);
+}
+
+Outcome Driver::ended(End end) const {
+  Outcome outcome = outcome_;
+  outcome.end = end;
+  const bool wants =
+      journal_.wants_reboot(host::Reboot::custom) || journal_.wants_reboot(host::Reboot::automatic);
+  const bool new_system = end == End::committed || end == End::waiting || end == End::stopped;
+  outcome.reboot_needed =
+      journal_.mode == Mode::attended && wants && (new_system ? !rebooted_since_ : rebooted_since_);
+  return outcome;
+}
+
+}  // namespace patchbay::flow

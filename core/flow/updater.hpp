@@ -1,0 +1,75 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "core/artifact/reader.hpp"
+#include "core/flow/driver.hpp"
+#include "core/flow/journal.hpp"
+#include "core/flow/observer.hpp"
+#include "core/flow/outcome.hpp"
+#include "core/flow/settings.hpp"
+#include "core/store/store.hpp"
+
+namespace patchbay::flow {
+
+/// Names that `--stop-before` takes.
+std::vector<std::string> stop_names();
+
+struct InstallOptions {
+  Mode mode = Mode::attended;
+  std::set<std::string> stop_before;
+  enum class Reversibility : std::uint8_t {
+    preferred,  ///< payloads without rollback are installed, with a notice
+    required,   ///< they are refused before anything is touched
+  };
+  Reversibility reversibility = Reversibility::preferred;
+};
+
+/// What can be done to the one update a device has in progress. Whoever calls holds the lock on the
+/// data store. A Result that is an error means: refused, nothing was touched; otherwise the Outcome
+/// says where the update has come to.
+class Updater {
+ public:
+  Updater(store::Store& store, const Settings& settings, Log& log, Observer& observer);
+
+  /// The update in progress: interrupted (`stopped` false) or waiting in front of a state.
+  [[nodiscard]] Result<std::optional<Journal>> in_progress() const;
+
+  /// Finishes an update that was interrupted, one way or the other. Nothing when none was.
+  Result<std::optional<Outcome>> recover();
+
+  /// Installs the artifact whose header `reader` has read. Refused (`conflict`) while another
+  /// update is in progress. `size` is the artifact's size, for progress.
+  Result<Outcome> install(artifact::Reader& reader, std::optional<std::uint64_t> size,
+                          const InstallOptions& options);
+
+  /// Commits the update that waits for it. `not_found` when there is none.
+  Result<Outcome> commit(const std::set<std::string>& stop_before);
+  /// Undoes the update that waits. Refused (`unsupported`) when a module has no rollback; the
+  /// update then stays as it is.
+  Result<Outcome> roll_back(const std::set<std::string>& stop_before);
+
+  enum class ResumeWhat : std::uint8_t {
+    any,                        ///< a waiting update is committed (Mender's meaning)
+    all_but_waiting_for_commit  ///< that one stays, `conflict` says so
+  };
+  /// Goes on with an update that was interrupted or stopped.
+  Result<Outcome> resume(const std::set<std::string>& stop_before, ResumeWhat what);
+
+ private:
+  [[nodiscard]] Driver::Parts parts() const;
+  [[nodiscard]] Result<Journal> need_update() const;
+  Result<Outcome> record_empty_payload(artifact::Reader& reader, const store::Installed& installed);
+  Status prepare(const artifact::Header& header, const Journal& journal,
+                 const store::Installed& installed);
+  Status check_reversibility(const Journal& journal, InstallOptions::Reversibility reversibility);
+
+  store::Store& store_;
+  const Settings& settings_;
+  Log& log_;
+  Observer& observer_;
+};
+
+}  // namespace patchbay::flow
