@@ -19,7 +19,9 @@ struct Installed {
   Provides provides;  ///< without artifact_name and artifact_group
 };
 
-Result<Installed> read_installed(const Store& store);
+/// `fallback_name` is the name while the store has none: callers that honour Mender 3.x's
+/// /etc/mender/artifact_info pass what it says.
+Result<Installed> read_installed(const Store& store, std::string_view fallback_name = "unknown");
 
 /// Everything the device provides: provides plus artifact_name and, if set, artifact_group; the map
 /// that depends are matched against and `show-provides` prints.
@@ -31,13 +33,18 @@ struct ProvidesChange {
   std::optional<std::vector<std::string>> clears;  ///< none: absent, the same as ["*"]
 };
 
+/// The changes of all payloads as the one change that their artifact makes: their provides (of
+/// equal keys the last) and all patterns of their clears; one absent clears makes the whole absent.
+ProvidesChange merge(const std::vector<ProvidesChange>& changes);
+
 /// `*` matches any run of characters, everything else itself; the whole key must match. Linear in
 /// the key for every pattern.
 bool matches(std::string_view pattern, std::string_view key);
 
-/// `installed` after an artifact `name` (group `group`) has been committed: for each change in
-/// order, keys that match its clears go, its provides come; then name and group are set. An old
-/// group survives unless cleared.
+/// `installed` after an artifact `name` (group `group`) has been committed: what was recorded
+/// before and matches the clears of any change goes, then the provides of every change come, in
+/// order; then name and group are set. So no payload clears what another one of the same artifact
+/// provides. An old group survives unless cleared (as the key artifact_group).
 Installed apply(Installed installed, const std::string& name,
                 const std::optional<std::string>& group,
                 const std::vector<ProvidesChange>& changes);

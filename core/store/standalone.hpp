@@ -27,7 +27,13 @@ struct StandaloneRecord {
   bool rolled_back = false;
 };
 
+/// A record that is not JSON, lacks a member or has one of a wrong type is invalid_input, naming
+/// key and member; another version is unsupported.
 Result<StandaloneRecord> parse_standalone(std::string_view json);
+
+/// An update that waits for its commit is written as version 1 with the members of version 2 beside
+/// it, which Mender 3.x and later both read; every other state as version 2, which 3.x refuses to
+/// touch rather than to commit an update that is not installed.
 std::string to_json(const StandaloneRecord& record);
 
 }  // namespace patchbay::store

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "core/base/result.hpp"
+
+namespace patchbay::store {
+
+/// Reads the LMDB file behind `fd` the way LMDB would, but with every number checked, and says
+/// what is wrong with it. `path` is used in messages only.
+///
+/// LMDB trusts its file: it maps it and follows page numbers without looking, so that a cut-off or
+/// overwritten file ends the process by SIGBUS or SIGSEGV. This looks at the two meta pages and at
+/// every page that a reader or a writer of the newest one can reach (the tree of entries and the
+/// list of free pages); a store has a handful, so it costs some microseconds. A process that
+/// commits meanwhile is no trouble.
+///
+/// Errors: integrity (damaged or not LMDB), unsupported (LMDB, but with features nobody uses here),
+/// io.
+Status check_database(int fd, const std::string& path);
+
+}  // namespace patchbay::store

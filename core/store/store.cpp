@@ -1,0 +1,235 @@
+#include "core/store/store.hpp"
+
+#include <fcntl.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "core/base/unique_fd.hpp"
+#include "core/store/database_check.hpp"
+
+namespace patchbay::store {
+namespace {
+
+constexpr std::string_view kFileName = "mender-store";  // its lock is "mender-store-lock"
+constexpr mode_t kFileMode = 0600;
+
+struct EnvironmentCloser {
+  void operator()(MDB_env* env) const { mdb_env_close(env); }
+};
+struct TransactionAborter {
+  void operator()(MDB_txn* txn) const { mdb_txn_abort(txn); }
+};
+using Environment = std::unique_ptr<MDB_env, EnvironmentCloser>;
+using LmdbTransaction = std::unique_ptr<MDB_txn, TransactionAborter>;
+
+/// LMDB returns errno values as they are and its own codes as negative numbers.
+Error lmdb_error(int code, const std::string& what) {
+  if (code == MDB_MAP_FULL) {
+    return {ErrorCode::no_space,
+            what + ": more than " + std::to_string(kMaxBytes >> 20U) + " MiB do not fit"};
+  }
+  if (code > 0) return Error::from_errno(code, what);
+  return {code == MDB_INVALID || code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND
+              ? ErrorCode::integrity
+              : ErrorCode::io,
+          what + ": " + mdb_strerror(code)};
+}
+
+std::string how_to_go_on(const std::string& path) {
+  return "; it has been left as it is. It says what is installed and whether an update is pending. "
+         "To go on without it, move it away: mv " +
+         path + " " + path + ".damaged (the installed artifact is then unknown)";
+}
+
+Error unusable(const Error& error, const std::string& path) {
+  if (error.code() == ErrorCode::integrity || error.code() == ErrorCode::unsupported)
+    return {error.code(), error.message() + how_to_go_on(path)};
+  return error;
+}
+
+/// Whether there is a file that LMDB can be let at; false: there is none.
+Result<bool> inspect(const std::string& path) {
+  // O_NONBLOCK: a FIFO of that name must not hold us up.
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!fd && errno == ENOENT) return false;
+  if (!fd) return Error::from_errno(errno, path);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return Error::from_errno(errno, path);
+  if (!S_ISREG(info.st_mode)) {
+    return unusable({ErrorCode::integrity,
+                     path + (S_ISDIR(info.st_mode) ? " is a directory" : " is not a regular file")},
+                    path);
+  }
+  if (info.st_size == 0)
+    return unusable({ErrorCode::integrity, path + ": damaged: the file is empty"}, path);
+  if (auto status = check_database(fd.get(), path); !status) return unusable(status.error(), path);
+  return true;
+}
+
+Result<Environment> open_environment(const std::string& path, unsigned flags) {
+  MDB_env* raw = nullptr;
+  if (const int code = mdb_env_create(&raw); code != 0) return lmdb_error(code, path);
+  Environment env{raw};
+  int code = mdb_env_set_mapsize(env.get(), kMaxBytes);
+  if (code == 0) code = mdb_env_open(env.get(), path.c_str(), MDB_NOSUBDIR | flags, kFileMode);
+  if (code != 0) return lmdb_error(code, "open " + path);
+  return env;
+}
+
+Status sync_directory(const std::string& directory) {
+  const UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd || ::fsync(fd.get()) != 0) return Error::from_errno(errno, "sync " + directory);
+  return Done{};
+}
+
+Status create_beside(const std::string& fresh, const std::string& path) {
+  {
+    PB_TRY(const Environment env, open_environment(fresh, MDB_NOLOCK));
+    if (const int code = mdb_env_sync(env.get(), 1); code != 0)
+      return lmdb_error(code, "create " + path);
+  }
+  int code = ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+  if (code != 0 && errno == EINVAL)  // a file system without it
+    code = ::rename(fresh.c_str(), path.c_str());
+  if (code != 0 && errno == EEXIST) code = ::unlink(fresh.c_str());  // somebody else was faster
+  return code == 0 ? Status{Done{}} : Error::from_errno(errno, "create " + path);
+}
+
+/// Makes the empty database under another name first: LMDB itself would leave an empty file behind
+/// if the power went between creating and filling it.
+Status create(const std::string& directory, const std::string& path) {
+  const std::string fresh = path + ".new";
+  ::unlink(fresh.c_str());
+  auto status = create_beside(fresh, path);
+  if (!status) ::unlink(fresh.c_str());
+  PB_CHECK(std::move(status));
+  return sync_directory(directory);
+}
+
+Result<LmdbTransaction> begin(MDB_env* env, unsigned flags, const std::string& path) {
+  MDB_txn* raw = nullptr;
+  if (const int code = mdb_txn_begin(env, nullptr, flags, &raw); code != 0)
+    return lmdb_error(code, "read " + path);
+  return LmdbTransaction{raw};
+}
+
+/// LMDB reports a write that a full file system cut short as EIO, like a broken disk.
+bool is_full(const std::string& path, std::size_t needed) {
+  struct statvfs info {};
+  return ::statvfs(path.c_str(), &info) == 0 && info.f_bavail * info.f_frsize < needed;
+}
+
+std::size_t size_of(const Transaction& transaction) {
+  constexpr std::size_t kPagesCopied = 16 * 4096;  // tree and free-list pages along the way
+  std::size_t bytes = kPagesCopied;
+  for (const auto& [key, value] : transaction.changes())
+    bytes += key.size() + (value ? value->size() : 0);
+  return bytes;
+}
+
+MDB_val as_value(std::string_view text) {
+  // LMDB's interface is without const; it does not write through this.
+  return {text.size(), const_cast<char*>(text.data())};
+}
+
+}  // namespace
+
+struct Store::State {
+  std::string path;
+  Environment env;           // none: a missing file, read only
+  LmdbTransaction snapshot;  // read only: the one transaction that all reads use
+  MDB_dbi database = 0;
+
+  Status open(unsigned flags);
+  [[nodiscard]] int apply(const Transaction& transaction) const;
+};
+
+Status Store::State::open(unsigned flags) {
+  PB_TRY(env, open_environment(path, flags | MDB_NOTLS | MDB_NORDAHEAD));
+  PB_TRY(auto transaction, begin(env.get(), MDB_RDONLY, path));
+  if (const int code = mdb_dbi_open(transaction.get(), nullptr, 0, &database); code != 0)
+    return lmdb_error(code, "open " + path);
+  if ((flags & MDB_RDONLY) != 0) snapshot = std::move(transaction);
+  return Done{};
+}
+
+Transaction& Transaction::put(std::string_view key, std::string value) {
+  changes_.emplace_back(key, std::move(value));
+  return *this;
+}
+
+Transaction& Transaction::erase(std::string_view key) {
+  changes_.emplace_back(key, std::nullopt);
+  return *this;
+}
+
+Store::Store(std::unique_ptr<State> state) : state_{std::move(state)} {
+}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Result<Store> Store::open(const std::string& directory, Access access) {
+  auto state = std::make_unique<State>();
+  state->path = directory + "/" + std::string{kFileName};
+  PB_TRY(const bool found, inspect(state->path));
+  if (!found && access == Access::read_only) return Store{std::move(state)};
+  if (!found) PB_CHECK(create(directory, state->path));
+  PB_CHECK(state->open(access == Access::read_only ? MDB_RDONLY : 0U));
+  return Store{std::move(state)};
+}
+
+Result<std::optional<std::string>> Store::read(std::string_view key) const {
+  using Value = std::optional<std::string>;
+  if (!state_->env) return Value{};
+  LmdbTransaction own;
+  MDB_txn* transaction = state_->snapshot.get();
+  if (transaction == nullptr) {
+    PB_TRY(own, begin(state_->env.get(), MDB_RDONLY, state_->path));
+    transaction = own.get();
+  }
+  MDB_val name = as_value(key);
+  MDB_val value{};
+  const int code = mdb_get(transaction, state_->database, &name, &value);
+  if (code == MDB_NOTFOUND) return Value{};
+  if (code != 0) return lmdb_error(code, "read " + std::string{key} + " of " + state_->path);
+  return Value{std::string{static_cast<const char*>(value.mv_data), value.mv_size}};
+}
+
+int Store::State::apply(const Transaction& transaction) const {
+  MDB_txn* raw = nullptr;
+  if (const int code = mdb_txn_begin(env.get(), nullptr, 0, &raw); code != 0) return code;
+  LmdbTransaction pending{raw};
+  for (const auto& [key, value] : transaction.changes()) {
+    MDB_val name = as_value(key);
+    MDB_val content = as_value(value ? std::string_view{*value} : std::string_view{});
+    const int code =
+        value ? mdb_put(raw, database, &name, &content, 0) : mdb_del(raw, database, &name, nullptr);
+    if (code != 0 && !(code == MDB_NOTFOUND && !value)) return code;
+  }
+  return mdb_txn_commit(pending.release());  // frees the transaction, also when it fails
+}
+
+Status Store::commit(const Transaction& transaction) {
+  if (transaction.changes().empty()) return Done{};
+  if (!state_->env || state_->snapshot)
+    return Error{ErrorCode::internal, state_->path + " is open for reading only"};
+  int code = state_->apply(transaction);
+  if (code == MDB_PANIC) {
+    // An earlier write of a meta page failed; LMDB refuses to go on with this handle for ever.
+    state_->env.reset();
+    PB_CHECK(inspect(state_->path));
+    PB_CHECK(state_->open(0));
+    code = state_->apply(transaction);
+  }
+  if (code == EIO && is_full(state_->path, size_of(transaction))) code = ENOSPC;
+  if (code != 0) return lmdb_error(code, "write " + state_->path);
+  return Done{};
+}
+
+}  // namespace patchbay::store
