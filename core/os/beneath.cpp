@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +26,12 @@ bool has_parent_component(std::string_view name) {
     name.remove_prefix(slash + 1);
   }
   return false;
+}
+
+bool is_link(int directory, const std::string& name) {
+  struct stat status {};
+  return ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+         S_ISLNK(status.st_mode);
 }
 
 }  // namespace
@@ -64,7 +71,12 @@ UniqueFd open_beneath_walking(int directory, const std::string& name, int flags,
       return UniqueFd{::openat(at, component.c_str(), flags | last | O_NOFOLLOW | O_CLOEXEC, mode)};
     }
     UniqueFd child{::openat(at, component.c_str(), O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC)};
-    if (!child) return UniqueFd{};
+    if (!child) {
+      // O_PATH finds a link in the place of a directory; openat2 says ELOOP to that.
+      const int reason = errno;
+      errno = reason == ENOTDIR && is_link(at, component) ? ELOOP : reason;
+      return UniqueFd{};
+    }
     parent = std::move(child);
     at = parent.get();
     rest.remove_prefix(next);

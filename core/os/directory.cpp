@@ -1,5 +1,7 @@
 #include <dirent.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,9 +11,6 @@
 
 #include "core/os/beneath.hpp"
 #include "core/os/file.hpp"
-
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 
 namespace patchbay::os {
 namespace {

@@ -56,7 +56,9 @@ struct Exit {
 /// group and reaps. One thread.
 class Process {
  public:
-  /// Errors: not_found (no such program), denied (not executable), io (pipe or fork failed).
+  /// Errors: not_found (no such program, or its interpreter), denied (not executable), unsupported
+  /// (neither a program for this machine nor a script), invalid_input (a relative path, a NUL), io
+  /// (pipe or fork failed). An ignored SIGCHLD is set back to its default: exit codes are needed.
   static Result<Process> start(const Command& command, LineSink sink = {});
 
   Process(Process&&) noexcept;
