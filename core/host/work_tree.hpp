@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/base/result.hpp"
+#include "core/os/file.hpp"
 
 namespace patchbay::host {
 
@@ -44,5 +45,8 @@ class WorkTree {
   std::string directory_;  ///< .../NNNN
   std::string path_;       ///< .../NNNN/tree
 };
+
+/// Makes all that is in `tree` now survive a power cut, with the names that lead to it.
+Status sync_tree(const os::Directory& tree);
 
 }  // namespace patchbay::host

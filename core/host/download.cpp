@@ -1,0 +1,363 @@
+#include "core/host/download.hpp"
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "core/host/fifo.hpp"
+#include "core/host/payload_files.hpp"
+
+namespace patchbay::host {
+namespace {
+
+using Wake = os::Process::Wake;
+using std::chrono::milliseconds;
+
+constexpr const char* kStreamNext = "stream-next";
+constexpr const char* kStreams = "streams";
+
+// A module that closes a stream too early is mostly about to exit; its exit code says more.
+constexpr milliseconds kLastWords{500};
+// A module may ask for the next stream on one thread before another thread has opened this one. One
+// that has not opened it after this time has skipped it, and would wait for ever.
+constexpr milliseconds kSkipPatience{10'000};
+
+/// A source that knows how long it has kept us waiting.
+class TimedSource final : public PayloadSource {
+ public:
+  explicit TimedSource(PayloadSource& source) : source_{source} {}
+  Result<std::optional<File>> next_file() override {
+    const Timer timer{waited_};
+    return source_.next_file();
+  }
+  Result<ByteSpan> read() override {
+    const Timer timer{waited_};
+    return source_.read();
+  }
+  [[nodiscard]] milliseconds waited() const {
+    return std::chrono::duration_cast<milliseconds>(waited_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  class Timer {
+   public:
+    explicit Timer(Clock::duration& sum) : sum_{sum}, start_{Clock::now()} {}
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+    ~Timer() { sum_ += Clock::now() - start_; }
+
+   private:
+    Clock::duration& sum_;
+    Clock::time_point start_;
+  };
+
+  PayloadSource& source_;
+  Clock::duration waited_{};
+};
+
+/// The pipe of a stream, and a new one for the question after it: the module may keep the old one
+/// open longer than it should.
+Status make_pipes(const os::Directory& tree, const std::string& stream) {
+  if (::mkdirat(tree.fd(), kStreams, S_IRWXU) != 0 && errno != EEXIST) {
+    return Error::from_errno(errno, "create directory " + os::join(tree.path(), kStreams));
+  }
+  PB_CHECK(make_fifo(tree, stream));
+  return make_fifo(tree, kStreamNext);
+}
+
+/// One Download call, from its start to the end of its process.
+class Session {
+ public:
+  enum class Outcome { streamed, not_wanted };
+
+  static Result<Session> start(const CallContext& context, Call call, const os::Directory& tree,
+                               TimedSource& source);
+
+  /// Serves the module until it has exited with success.
+  Result<Outcome> run();
+  /// Ends a module whose run() has failed. Its streams are still open then, so that it cannot take
+  /// their breaking off for their end.
+  void abandon();
+
+ private:
+  Session(const CallContext& context, Call call, const os::Directory& tree, TimedSource& source,
+          ModuleCall process, Ticker ticker)
+      : context_{&context},
+        call_{call},
+        tree_{&tree},
+        source_{&source},
+        process_{std::move(process)},
+        ticker_{std::move(ticker)} {}
+
+  Result<Outcome> not_asked();
+  Status serve_streams();
+  Status announce(const PayloadSource::File& file, const std::string& name);
+  Status announce_end();
+  Status await_stream(const std::string& name);
+  Status feed(const PayloadSource::File& file, const std::string& name);
+  Status write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name);
+  Status await_end();
+
+  Result<UniqueFd> await_reader(const std::string& name, const std::string& doing);
+  Result<std::optional<UniqueFd>> look(const std::string& name);
+  Result<Wake> tick();
+  [[nodiscard]] Error pipe_trouble(Error error) const;
+  Error exited(const std::string& where);
+  Error closed_early(const std::string& where);
+  [[nodiscard]] Error late(const std::string& where) const;
+  [[nodiscard]] Error broke_protocol(const std::string& what) const;
+
+  const CallContext* context_;
+  Call call_;
+  const os::Directory* tree_;
+  TimedSource* source_;
+  ModuleCall process_;
+  Ticker ticker_;
+  UniqueFd next_;    // stream-next, when the module waits for our line
+  UniqueFd stream_;  // the stream that the module reads
+  std::uint64_t written_ = 0;
+  bool reaped_ = false;
+};
+
+Result<Session> Session::start(const CallContext& context, Call call, const os::Directory& tree,
+                               TimedSource& source) {
+  PB_TRY(auto ticker, Ticker::create());
+  PB_CHECK(make_fifo(tree, kStreamNext));
+  PB_TRY(auto process, ModuleCall::start(context, call, OutputRole::log));
+  return Session{context, call, tree, source, std::move(process), std::move(ticker)};
+}
+
+Result<Session::Outcome> Session::run() {
+  ticker_.restart();
+  for (;;) {
+    PB_TRY(auto reader, look(kStreamNext));
+    if (reader) {
+      next_ = std::move(*reader);
+      break;
+    }
+    PB_TRY(const auto wake, tick());
+    if (wake == Wake::exited) return not_asked();
+    if (wake == Wake::deadline) return late(" without asking for a stream");
+  }
+  PB_CHECK(serve_streams());
+  PB_CHECK(await_end());
+  return Outcome::streamed;
+}
+
+Result<Session::Outcome> Session::not_asked() {
+  reaped_ = true;
+  PB_TRY(const auto exit, process_.finish());
+  if (!exit.success()) return process_.failure(exit);
+  return Outcome::not_wanted;
+}
+
+Status Session::serve_streams() {
+  for (;;) {
+    PB_TRY(const auto file, source_->next_file());
+    if (!file) return announce_end();
+    PB_CHECK(check_file_name(file->name));
+    const auto name = os::join(kStreams, file->name);
+    PB_CHECK(announce(*file, name));
+    PB_CHECK(await_stream(name));
+    PB_CHECK(feed(*file, name));
+    if (next_) continue;
+    PB_TRY(next_, await_reader(kStreamNext, "before it asked for what comes after " + name));
+  }
+}
+
+Status Session::announce(const PayloadSource::File& file, const std::string& name) {
+  if (auto made = make_pipes(*tree_, name); !made) return pipe_trouble(std::move(made).error());
+  auto line = name;
+  if (call_ == Call::download_with_file_sizes) line += " " + std::to_string(file.size);
+  line += "\n";
+  // The pipe is empty and the line is far smaller than the smallest pipe.
+  const auto sent = ::write(next_.get(), line.data(), line.size());
+  if (sent < 0) return closed_early(std::string{kStreamNext} + " without reading it");
+  next_.reset();
+  return Done{};
+}
+
+Status Session::announce_end() {
+  // Removed first: a module that asks once more gets "no such file" instead of waiting for ever.
+  PB_CHECK(remove_fifo(*tree_, kStreamNext));
+  next_.reset();
+  return Done{};
+}
+
+Status Session::await_stream(const std::string& name) {
+  ticker_.restart();
+  auto patience = Deadline::never();
+  for (;;) {
+    PB_TRY(auto reader, look(name));
+    if (reader) {
+      stream_ = std::move(*reader);
+      return Done{};
+    }
+    if (!next_) {
+      PB_TRY(auto early, look(kStreamNext));
+      if (early) {
+        next_ = std::move(*early);
+        patience = Deadline::after(kSkipPatience);
+      }
+    }
+    if (patience.passed()) {
+      return broke_protocol("asked for the next stream without having opened " + name);
+    }
+    PB_TRY(const auto wake, tick());
+    if (wake == Wake::exited) return exited(" before it opened " + name);
+    if (wake == Wake::deadline) return late(" without opening " + name);
+  }
+}
+
+Result<UniqueFd> Session::await_reader(const std::string& name, const std::string& doing) {
+  ticker_.restart();
+  for (;;) {
+    PB_TRY(auto reader, look(name));
+    if (reader) return std::move(*reader);
+    PB_TRY(const auto wake, tick());
+    if (wake == Wake::exited) return exited(" " + doing);
+    if (wake == Wake::deadline) return late(" " + doing);
+  }
+}
+
+Result<std::optional<UniqueFd>> Session::look(const std::string& name) {
+  auto reader = open_if_awaited(*tree_, name);
+  if (!reader) return pipe_trouble(std::move(reader).error());
+  return reader;
+}
+
+/// The tree is the module's to write in; when our pipes are gone from it, nobody else was it.
+Error Session::pipe_trouble(Error error) const {
+  if (error.code() != ErrorCode::not_found) return process_.error(error.code(), error.message());
+  return broke_protocol("removed what it still needs from its work tree: " + error.message());
+}
+
+Result<Wake> Session::tick() {
+  PB_CHECK(ticker_.arm());
+  return process_.wait(ticker_.fd(), POLLIN);
+}
+
+Status Session::feed(const PayloadSource::File& file, const std::string& name) {
+  written_ = 0;
+  for (;;) {
+    PB_TRY(const auto bytes, source_->read());
+    if (bytes.empty()) break;
+    PB_CHECK(write(bytes, file, name));
+  }
+  // Removed before the module can see the end: a second attempt to read it fails at once.
+  PB_CHECK(remove_fifo(*tree_, name));
+  stream_.reset();
+  return Done{};
+}
+
+Status Session::write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name) {
+  const auto where = [&] {
+    return name + " after " + std::to_string(written_ - unread_bytes(stream_.get())) + " of " +
+           std::to_string(file.size) + " bytes";
+  };
+  if (process_.out_of_time()) return late(" while reading " + where());
+  while (!bytes.empty()) {
+    const auto sent = ::write(stream_.get(), bytes.data(), bytes.size());
+    if (sent >= 0) {
+      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+      written_ += static_cast<std::uint64_t>(sent);
+      continue;
+    }
+    if (errno == EPIPE) return closed_early(where());
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return Error::from_errno(errno, "write to " + name);
+    PB_TRY(const auto wake, process_.wait(stream_.get(), POLLOUT));
+    if (wake == Wake::exited) return exited(" while " + where() + " had been read");
+    if (wake == Wake::deadline) return late(" while reading " + where());
+  }
+  return Done{};
+}
+
+Status Session::await_end() {
+  reaped_ = true;
+  PB_TRY(const auto exit, process_.finish());
+  if (exit.kind == os::Exit::Kind::timeout) return late(" after it had got everything");
+  if (!exit.success()) return process_.failure(exit, " after it had got everything");
+  return Done{};
+}
+
+void Session::abandon() {
+  // The failure that brought us here is the one to tell.
+  if (!reaped_) (void)process_.terminate();
+  reaped_ = true;
+}
+
+Error Session::exited(const std::string& where) {
+  reaped_ = true;
+  auto exit = process_.finish();
+  if (!exit) return std::move(exit).error();
+  if (!exit->success()) return process_.failure(*exit, where);
+  return broke_protocol("exited with success" + where +
+                        "; it has to read every stream, and stream-next until that is empty");
+}
+
+Error Session::closed_early(const std::string& where) {
+  const auto wake = process_.wait(-1, 0, Deadline::after(kLastWords));
+  if (wake && *wake == Wake::exited) return exited(", having closed " + where);
+  return broke_protocol("closed " + where);
+}
+
+Error Session::late(const std::string& where) const {
+  const auto limit = context_->settings.timeout;
+  const auto waited = source_->waited();
+  const auto share = human_duration(waited) + " of " + human_duration(limit);
+  if (waited * 2 > limit) {
+    return process_.error(ErrorCode::timeout,
+                          "the artifact's bytes came too slowly: " + share +
+                              " were spent waiting for them; the limit is ModuleTimeoutSeconds");
+  }
+  return process_.error(ErrorCode::timeout,
+                        "not finished after " + human_duration(limit) + where +
+                            ", so it was stopped; the limit is ModuleTimeoutSeconds" +
+                            (waited > limit / 20 ? " (" + share +
+                                                       " were spent waiting for the "
+                                                       "artifact's bytes)"
+                                                 : ""));
+}
+
+Error Session::broke_protocol(const std::string& what) const {
+  return process_.error(ErrorCode::module_failed, what);
+}
+
+/// Takes away what the handshake has put into the tree.
+Status remove_pipes(const os::Directory& tree) {
+  PB_CHECK(remove_fifo(tree, kStreamNext));
+  const auto streams = os::join(tree.path(), kStreams);
+  const auto names = os::list_directory(streams).value_or({});
+  for (const auto& name : names) {
+    PB_CHECK(remove_fifo(tree, os::join(kStreams, name)));
+  }
+  return os::remove_tree(streams);
+}
+
+Result<Session::Outcome> run_session(const CallContext& context, Call call,
+                                     const os::Directory& tree, TimedSource& source) {
+  PB_TRY(auto session, Session::start(context, call, tree, source));
+  auto outcome = session.run();
+  if (!outcome) session.abandon();
+  return outcome;
+}
+
+}  // namespace
+
+Status run_download(const CallContext& context, Call call, PayloadSource& source) {
+  PB_TRY(const auto tree, os::Directory::open(context.tree_path));
+  TimedSource timed{source};
+  auto outcome = run_session(context, call, tree, timed);
+  auto removed = remove_pipes(tree);
+  if (!outcome) return std::move(outcome).error();
+  PB_CHECK(std::move(removed));
+  if (*outcome == Session::Outcome::not_wanted) return store_files(tree, source);
+  return Done{};
+}
+
+}  // namespace patchbay::host
