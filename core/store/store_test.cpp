@@ -138,15 +138,21 @@ TEST(Store, GivenMoreThanFits_WhenCommitted_ThenNoSpaceAndOldContentStays) {
 
 constexpr int kCannotMount = 77;
 
+/// A mount namespace that may be changed, for root and, where the kernel lets them, for others.
+bool enter_own_mounts() {
+  const uid_t user = ::geteuid();
+  if (::unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
+  if (user != 0) testing::write_text("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
+  return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 /// Runs `body` in a child to which `directory` is an empty file system of 64 KiB of its own;
 /// returns its exit status.
 template <typename Body>
 int on_small_file_system(const std::string& directory, Body body) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const int own = CLONE_NEWNS | (::geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    if (::unshare(own) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("none", directory.c_str(), "tmpfs", 0, "size=64k") != 0)
+    if (!enter_own_mounts() || ::mount("none", directory.c_str(), "tmpfs", 0, "size=64k") != 0)
       ::_exit(kCannotMount);
     ::_exit(body());
   }
