@@ -141,8 +141,13 @@ constexpr int kCannotMount = 77;
 /// A mount namespace that may be changed, for root and, where the kernel lets them, for others.
 bool enter_own_mounts() {
   const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
   if (::unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
-  if (user != 0) testing::write_text("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
+  if (user != 0) {
+    testing::write_text("/proc/self/setgroups", "deny");
+    testing::write_text("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
+    testing::write_text("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
+  }
   return ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
 }
 
