@@ -102,13 +102,13 @@ class Session {
   Status write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name);
   Status await_end();
 
-  Result<UniqueFd> await_reader(const std::string& name, const std::string& doing);
+  Result<UniqueFd> await_reader(const std::string& name, const std::string& where);
   Result<std::optional<UniqueFd>> look(const std::string& name);
   Result<Wake> tick();
   [[nodiscard]] Error pipe_trouble(Error error) const;
-  Error exited(const std::string& where);
-  Error closed_early(const std::string& where);
-  [[nodiscard]] Error late(const std::string& where) const;
+  Error exited(std::string_view where);
+  Error closed_early(const std::string& name, const std::string& where);
+  [[nodiscard]] Error late(std::string_view where) const;
   [[nodiscard]] Error broke_protocol(const std::string& what) const;
 
   const CallContext* context_;
@@ -141,7 +141,7 @@ Result<Session::Outcome> Session::run() {
     }
     PB_TRY(const auto wake, tick());
     if (wake == Wake::exited) return not_asked();
-    if (wake == Wake::deadline) return late(" without asking for a stream");
+    if (wake == Wake::deadline) return late("before it asked for a stream");
   }
   PB_CHECK(serve_streams());
   PB_CHECK(await_end());
@@ -176,7 +176,7 @@ Status Session::announce(const PayloadSource::File& file, const std::string& nam
   line += "\n";
   // The pipe is empty and the line is far smaller than the smallest pipe.
   const auto sent = ::write(next_.get(), line.data(), line.size());
-  if (sent < 0) return closed_early(std::string{kStreamNext} + " without reading it");
+  if (sent < 0) return closed_early(kStreamNext, "without reading " + name + " from it");
   next_.reset();
   return Done{};
 }
@@ -208,19 +208,19 @@ Status Session::await_stream(const std::string& name) {
       return broke_protocol("asked for the next stream without having opened " + name);
     }
     PB_TRY(const auto wake, tick());
-    if (wake == Wake::exited) return exited(" before it opened " + name);
-    if (wake == Wake::deadline) return late(" without opening " + name);
+    if (wake == Wake::exited) return exited("before it opened " + name);
+    if (wake == Wake::deadline) return late("before it opened " + name);
   }
 }
 
-Result<UniqueFd> Session::await_reader(const std::string& name, const std::string& doing) {
+Result<UniqueFd> Session::await_reader(const std::string& name, const std::string& where) {
   ticker_.restart();
   for (;;) {
     PB_TRY(auto reader, look(name));
     if (reader) return std::move(*reader);
     PB_TRY(const auto wake, tick());
-    if (wake == Wake::exited) return exited(" " + doing);
-    if (wake == Wake::deadline) return late(" " + doing);
+    if (wake == Wake::exited) return exited(where);
+    if (wake == Wake::deadline) return late(where);
   }
 }
 
@@ -256,10 +256,10 @@ Status Session::feed(const PayloadSource::File& file, const std::string& name) {
 
 Status Session::write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name) {
   const auto where = [&] {
-    return name + " after " + std::to_string(written_ - unread_bytes(stream_.get())) + " of " +
-           std::to_string(file.size) + " bytes";
+    return "after " + std::to_string(written_ - unread_bytes(stream_.get())) + " of " +
+           std::to_string(file.size) + " bytes of " + name;
   };
-  if (process_.out_of_time()) return late(" while reading " + where());
+  if (process_.out_of_time()) return late(where());
   while (!bytes.empty()) {
     const auto sent = ::write(stream_.get(), bytes.data(), bytes.size());
     if (sent >= 0) {
@@ -267,21 +267,22 @@ Status Session::write(ByteSpan bytes, const PayloadSource::File& file, const std
       written_ += static_cast<std::uint64_t>(sent);
       continue;
     }
-    if (errno == EPIPE) return closed_early(where());
+    if (errno == EPIPE) return closed_early(name, where());
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return Error::from_errno(errno, "write to " + name);
     PB_TRY(const auto wake, process_.wait(stream_.get(), POLLOUT));
-    if (wake == Wake::exited) return exited(" while " + where() + " had been read");
-    if (wake == Wake::deadline) return late(" while reading " + where());
+    if (wake == Wake::exited) return exited(where());
+    if (wake == Wake::deadline) return late(where());
   }
   return Done{};
 }
 
 Status Session::await_end() {
+  static constexpr std::string_view kWhere = "after it had got everything";
   reaped_ = true;
   PB_TRY(const auto exit, process_.finish());
-  if (exit.kind == os::Exit::Kind::timeout) return late(" after it had got everything");
-  if (!exit.success()) return process_.failure(exit, " after it had got everything");
+  if (exit.kind == os::Exit::Kind::timeout) return late(kWhere);
+  if (!exit.success()) return process_.failure(exit, kWhere);
   return Done{};
 }
 
@@ -291,37 +292,32 @@ void Session::abandon() {
   reaped_ = true;
 }
 
-Error Session::exited(const std::string& where) {
+Error Session::exited(std::string_view where) {
   reaped_ = true;
   auto exit = process_.finish();
   if (!exit) return std::move(exit).error();
   if (!exit->success()) return process_.failure(*exit, where);
-  return broke_protocol("exited with success" + where +
+  return broke_protocol("exited with success " + std::string{where} +
                         "; it has to read every stream, and stream-next until that is empty");
 }
 
-Error Session::closed_early(const std::string& where) {
+Error Session::closed_early(const std::string& name, const std::string& where) {
   const auto wake = process_.wait(-1, 0, Deadline::after(kLastWords));
-  if (wake && *wake == Wake::exited) return exited(", having closed " + where);
-  return broke_protocol("closed " + where);
+  if (wake && *wake == Wake::exited) return exited(where);
+  return broke_protocol("closed " + name + " " + where);
 }
 
-Error Session::late(const std::string& where) const {
+Error Session::late(std::string_view where) const {
   const auto limit = context_->settings.timeout;
   const auto waited = source_->waited();
-  const auto share = human_duration(waited) + " of " + human_duration(limit);
+  const auto share =
+      human_duration(waited) + " of these were spent waiting for the artifact's bytes";
   if (waited * 2 > limit) {
     return process_.error(ErrorCode::timeout,
-                          "the artifact's bytes came too slowly: " + share +
-                              " were spent waiting for them; the limit is ModuleTimeoutSeconds");
+                          "not finished within " + human_duration(limit) +
+                              " because the artifact came too slowly: " + share);
   }
-  return process_.error(ErrorCode::timeout,
-                        "not finished after " + human_duration(limit) + where +
-                            ", so it was stopped; the limit is ModuleTimeoutSeconds" +
-                            (waited > limit / 20 ? " (" + share +
-                                                       " were spent waiting for the "
-                                                       "artifact's bytes)"
-                                                 : ""));
+  return process_.overdue(std::string{where} + (waited > limit / 20 ? " (" + share + ")" : ""));
 }
 
 Error Session::broke_protocol(const std::string& what) const {

@@ -112,16 +112,20 @@ Error ModuleCall::error(ErrorCode code, std::string_view what) const {
   return Error{code, label(*context_, call_) + ": " + std::string{what}};
 }
 
-Error ModuleCall::failure(const os::Exit& exit, std::string_view when) const {
-  const std::string where{when};
-  if (exit.kind == os::Exit::Kind::timeout) {
-    return error(ErrorCode::timeout, "not finished after " +
-                                         human_duration(context_->settings.timeout) + where +
-                                         ", so it was stopped; the limit is ModuleTimeoutSeconds");
-  }
+Error ModuleCall::failure(const os::Exit& exit, std::string_view where) const {
+  if (exit.kind == os::Exit::Kind::timeout) return overdue(where);
+  auto what = exit.describe();
+  if (!where.empty()) what += " " + std::string{where};
   const auto& said = output_->last_complaint();
-  return error(ErrorCode::module_failed,
-               exit.describe() + where + (said.empty() ? "" : ", saying \"" + said + "\""));
+  if (!said.empty()) what += ", saying \"" + said + "\"";
+  return error(ErrorCode::module_failed, what);
+}
+
+Error ModuleCall::overdue(std::string_view where) const {
+  auto what = "not finished within " + human_duration(context_->settings.timeout);
+  what += " (ModuleTimeoutSeconds), stopped";
+  if (!where.empty()) what += " " + std::string{where};
+  return error(ErrorCode::timeout, what);
 }
 
 }  // namespace patchbay::host

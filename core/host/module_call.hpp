@@ -48,8 +48,10 @@ class ModuleCall {
   /// "TYPE: CALL: what".
   [[nodiscard]] Error error(ErrorCode code, std::string_view what) const;
   /// The error of an exit that was no success: how it ended, and what it complained about last.
-  /// `when` is put behind: " while reading streams/x".
-  [[nodiscard]] Error failure(const os::Exit& exit, std::string_view when = {}) const;
+  /// `where` says how far it had come: "before it opened streams/x".
+  [[nodiscard]] Error failure(const os::Exit& exit, std::string_view where = {}) const;
+  /// The same for a call whose time is over.
+  [[nodiscard]] Error overdue(std::string_view where = {}) const;
 
  private:
   ModuleCall(const CallContext& context, Call call, std::unique_ptr<OutputLog> output,
