@@ -120,7 +120,7 @@ def rule_own_header_first(path, lines):
     if not path.endswith(".cpp") or not os.path.exists(own):
         return
     for number, _, header in includes(lines):
-        if header != own:
+        if header not in (own, os.path.basename(own)):
             yield number, f"the first include has to be {own}"
         return
 
@@ -176,6 +176,18 @@ def rule_portable_paths(path, lines):
         match = pattern.search(line)
         if match:
             yield number, f"path of one machine: {line[match.start():match.start() + 30]!r}"
+
+
+def rule_links_resolve(path, lines):
+    """A page that points nowhere sends its reader nowhere."""
+    if not path.endswith(".md"):
+        return
+    for number, line in enumerate(lines, 1):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", line):
+            if "://" in target or target.startswith("mailto:"):
+                continue
+            if not os.path.exists(os.path.join(os.path.dirname(path), target)):
+                yield number, f"no such file: {target}"
 
 
 def rule_no_trailing_space(path, lines):

@@ -56,6 +56,9 @@ CASES = [
     ("portable_paths", "docs/a.md", "see /home/somebody/tree", 1),
     ("portable_paths", "docs/a.md", "see /usr/share/mender/modules", 0),
     ("portable_paths", "docs/a.md", "the /data/work/x folder", 0),
+    ("links_resolve", "a.md", "[x](no/such/file.md)", 1),
+    ("links_resolve", "a.md", "[x](no/such/file.md#part) and [y](neither.md)", 2),
+    ("links_resolve", "a.md", "[x](https://example.com/x.md) [y](#part)", 0),
     ("no_trailing_space", "docs/a.md", "word ", 1),
     ("no_trailing_space", "docs/a.md", "word", 0),
 ]
