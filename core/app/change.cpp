@@ -1,0 +1,157 @@
+#include <memory>
+
+#include "core/app/commands.hpp"
+#include "core/app/console.hpp"
+#include "core/flow/plan.hpp"
+#include "core/flow/updater.hpp"
+
+/// Commands that change the device.
+namespace patchbay::app {
+namespace {
+
+using flow::Outcome;
+using flow::Updater;
+
+/// The device's data, held and open for change, with the flow over it.
+class Workplace {
+ public:
+  static Result<std::unique_ptr<Workplace>> open(const Session& session) {
+    PB_TRY(os::FileLock lock, session.device.lock(session.options.command));
+    PB_TRY(store::Store store, session.device.open_store(store::Access::read_write));
+    return std::unique_ptr<Workplace>{new Workplace{session, std::move(lock), std::move(store)}};
+  }
+
+  Updater& updater() { return updater_; }
+  store::Store& store() { return store_; }
+  Console& console() { return console_; }
+
+ private:
+  Workplace(const Session& session, os::FileLock lock, store::Store store)
+      : lock_{std::move(lock)},
+        store_{std::move(store)},
+        console_{session.options.json ? Console::Style::quiet : Console::style_of_stderr(),
+                 session.log},
+        updater_{store_, session.device.settings(), session.log, console_} {}
+
+  os::FileLock lock_;
+  store::Store store_;
+  Console console_;
+  Updater updater_;
+};
+
+int present(const Session& session, Workplace& workplace, Request request,
+            const Result<Outcome>& result) {
+  workplace.console().clear();
+  if (!result) return session.presenter.refused(request, result.error());
+  return session.presenter.outcome(request, *result);
+}
+
+/// Opens the workplace, answers "nothing to do", and hands an update in progress to `act`.
+template <typename Act>
+int with_update(const Session& session, Request request, Act act) {
+  auto workplace = Workplace::open(session);
+  if (!workplace) return session.presenter.refused(request, workplace.error());
+  Updater& updater = (*workplace)->updater();
+  const auto pending = updater.in_progress();
+  if (!pending) return session.presenter.refused(request, pending.error());
+  const bool before_install =
+      *pending && !(*pending)->stopped && flow::row((*pending)->state).record.empty();
+  if (!*pending) return session.presenter.nothing_to_do();
+  if (request != Request::resume && !(*pending)->stopped) {
+    auto recovered = updater.recover();
+    if (!recovered) return session.presenter.refused(request, recovered.error());
+    if (!before_install) return present(session, **workplace, request, **recovered);
+    session.presenter.recovered(**recovered);
+    return session.presenter.nothing_to_do();
+  }
+  return present(session, **workplace, request, act(updater));
+}
+
+/// Whether an interrupted update is finished before a new one. Mender's name refuses instead,
+/// unless only a download was interrupted.
+Status clear_the_way(const Session& session, Workplace& workplace) {
+  PB_TRY(const auto pending, workplace.updater().in_progress());
+  if (!pending || pending->stopped) return Done{};
+  const bool only_download = flow::row(pending->state).record.empty();
+  if (session.options.face != Face::patchbay && !only_download) return Done{};
+  PB_TRY(const auto recovered, workplace.updater().recover());
+  if (recovered && !only_download) session.presenter.recovered(*recovered);
+  return Done{};
+}
+
+Result<Outcome> install_from(const Session& session, Workplace& workplace, ByteSource& source) {
+  PB_TRY(const artifact::ReaderOptions reader_options, session.device.reader_options());
+  PB_TRY(artifact::Reader reader, artifact::Reader::open(source, reader_options));
+  const artifact::Header& header = reader.header();
+  session.presenter.installing(header.name,
+                               flow::is_empty_payload(header) ? 0 : header.payloads.size());
+  flow::InstallOptions options;
+  options.mode = session.options.unattended ? flow::Mode::unattended : flow::Mode::attended;
+  options.stop_before = session.options.stop_before;
+  if (session.options.strict) {
+    options.reversibility = flow::InstallOptions::Reversibility::required;
+  }
+  return workplace.updater().install(reader, source.size(), options);
+}
+
+Result<Outcome> install_into(const Session& session, Workplace& workplace) {
+  PB_CHECK(clear_the_way(session, workplace));
+  PB_CHECK(apply_bootstrap(session, workplace.store()));
+  PB_TRY(const auto source,
+         fetch::open(session.options.source, session.device.transfer_options(), session.log));
+  return install_from(session, workplace, *source);
+}
+
+}  // namespace
+
+int install(const Session& session) {
+  auto workplace = Workplace::open(session);
+  if (!workplace) return session.presenter.refused(Request::install, workplace.error());
+  return present(session, **workplace, Request::install, install_into(session, **workplace));
+}
+
+int commit(const Session& session) {
+  return with_update(session, Request::commit,
+                     [&](Updater& updater) { return updater.commit(session.options.stop_before); });
+}
+
+int roll_back(const Session& session) {
+  return with_update(session, Request::rollback, [&](Updater& updater) {
+    return updater.roll_back(session.options.stop_before);
+  });
+}
+
+int resume(const Session& session) {
+  const auto what = session.options.face == Face::patchbay
+                        ? Updater::ResumeWhat::all_but_waiting_for_commit
+                        : Updater::ResumeWhat::any;
+  return with_update(session, Request::resume, [&](Updater& updater) {
+    return updater.resume(session.options.stop_before, what);
+  });
+}
+
+Status apply_bootstrap(const Session& session, store::Store& store) {
+  const std::string path = os::join(session.device.datastore(), "bootstrap.mender");
+  PB_TRY(const auto name, store.read(store::kArtifactName));
+  if (name || !os::exists(path)) return Done{};
+  PB_TRY(UniqueFd fd, os::open_file(path, O_RDONLY));
+  os::FdSource source{std::move(fd), path};
+  PB_TRY(const artifact::ReaderOptions options, session.device.reader_options());
+  auto reader = artifact::Reader::open(source, options);
+  if (!reader || !flow::is_empty_payload(reader->header())) {
+    session.log.warning("the bootstrap artifact " + path + " is not used: " +
+                        (reader ? "it has a payload" : reader.error().message()));
+    return Done{};
+  }
+  flow::Observer unseen;
+  Updater updater{store, session.device.settings(), session.log, unseen};
+  const auto outcome = updater.install(*reader, std::nullopt, {});
+  if (!outcome) {
+    session.log.warning("the bootstrap artifact " + path +
+                        " is not used: " + outcome.error().message());
+    return Done{};
+  }
+  return os::remove_tree(path);
+}
+
+}  // namespace patchbay::app

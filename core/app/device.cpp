@@ -1,0 +1,212 @@
+#include "core/app/device.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <thread>
+
+#include "core/os/process.hpp"
+
+extern char** environ;  // NOLINT(readability-redundant-declaration)
+
+namespace patchbay::app {
+namespace {
+
+constexpr std::string_view kDefaultPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kBootIdFile = "/proc/sys/kernel/random/boot_id";
+constexpr std::size_t kSmallFile = 64 * kKiB;
+constexpr auto kRebootPatience = std::chrono::minutes{10};
+
+std::string from_environment(const char* name, const char* fallback) {
+  const char* const value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : fallback;
+}
+
+std::string conf_directory() {
+  return from_environment("MENDER_CONF_DIR", "/etc/mender");
+}
+
+std::string datastore_of(const Options& options) {
+  if (options.datastore) return *options.datastore;
+  return from_environment("MENDER_DATASTORE_DIR", "/var/lib/mender");
+}
+
+/// What modules and scripts inherit: a list, so that nobody's shell decides how an update goes.
+std::vector<std::string> child_environment(const std::string& datastore) {
+  static constexpr std::array<std::string_view, 20> kPassed{"PATH",
+                                                            "HOME",
+                                                            "USER",
+                                                            "LOGNAME",
+                                                            "SHELL",
+                                                            "LANG",
+                                                            "LANGUAGE",
+                                                            "TZ",
+                                                            "TMPDIR",
+                                                            "TERM",
+                                                            "http_proxy",
+                                                            "https_proxy",
+                                                            "no_proxy",
+                                                            "HTTP_PROXY",
+                                                            "HTTPS_PROXY",
+                                                            "NO_PROXY",
+                                                            "XDG_RUNTIME_DIR",
+                                                            "DBUS_SYSTEM_BUS_ADDRESS",
+                                                            "MENDER_CONF_DIR",
+                                                            "MENDER_DATA_DIR"};
+  std::vector<std::string> passed;
+  bool has_path = false;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text{*entry};
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool wanted =
+        name.starts_with("LC_") || std::find(kPassed.begin(), kPassed.end(), name) != kPassed.end();
+    if (!wanted) continue;
+    has_path = has_path || name == "PATH";
+    passed.emplace_back(text);
+  }
+  if (!has_path) passed.push_back("PATH=" + std::string{kDefaultPath});
+  passed.push_back("MENDER_DATASTORE_DIR=" + datastore);
+  return passed;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// One line `device_type=NAME`; blank lines and white space around it do not count.
+Result<std::string> read_device_type(const std::string& path) {
+  if (!os::exists(path)) return std::string{};
+  PB_TRY(const std::string text, os::read_file(path, kSmallFile));
+  constexpr std::string_view kKey = "device_type=";
+  const std::string_view line = trimmed(text);
+  if (!line.starts_with(kKey) || line.find('\n') != line.npos || line.size() == kKey.size()) {
+    return Error{
+        ErrorCode::invalid_input,
+        path + " must hold the one line device_type=NAME; it says \"" + printable(text, 80) + "\""};
+  }
+  return std::string{trimmed(line.substr(kKey.size()))};
+}
+
+Result<std::string> read_boot_id() {
+  PB_TRY(const std::string text, os::read_file(kBootIdFile, kSmallFile));
+  return std::string{trimmed(text)};
+}
+
+Result<std::string> find_program(const std::string& name) {
+  std::string_view path = from_environment("PATH", "").empty() ? kDefaultPath : std::getenv("PATH");
+  while (!path.empty()) {
+    const std::string_view directory = path.substr(0, path.find(':'));
+    path.remove_prefix(std::min(path.size(), directory.size() + 1));
+    std::string candidate = os::join(directory, name);
+    if (!directory.empty() && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return Error{ErrorCode::not_found, "there is no program \"" + name + "\" in PATH"};
+}
+
+/// Asks for the reboot, then waits to be ended by it.
+Status reboot_machine(const std::vector<std::string>& environment, Log& log) {
+  os::Command command;
+  PB_TRY(command.program, find_program("reboot"));
+  command.environment = environment;
+  const auto patience = Deadline::after(kRebootPatience);
+  PB_TRY(const os::Exit exit, os::run(command, patience));
+  if (!exit.success()) log.warning(command.program + ": " + exit.describe());
+  while (!patience.passed())
+    std::this_thread::sleep_for(std::chrono::seconds{1});
+  return Error{ErrorCode::timeout,
+               "the machine has not rebooted 10 minutes after " + command.program + " was called"};
+}
+
+std::vector<std::string> module_directories(const Config& config) {
+  std::vector<std::string> directories = config.module_directories;
+  directories.emplace_back("/var/lib/patchbay/modules/v3");
+  directories.emplace_back("/usr/lib/patchbay/modules/v3");
+  directories.push_back(
+      os::join(from_environment("MENDER_DATA_DIR", "/usr/share/mender"), "modules/v3"));
+  return directories;
+}
+
+}  // namespace
+
+ConfigPaths config_paths(const Options& options) {
+  ConfigPaths paths;
+  paths.main = options.config.value_or(os::join(conf_directory(), "mender.conf"));
+  paths.main_required = options.config.has_value();
+  paths.fallback = options.fallback_config.value_or(os::join(datastore_of(options), "mender.conf"));
+  paths.fallback_required = options.fallback_config.has_value();
+  if (!options.config) paths.yaml = os::join(conf_directory(), "patchbay.yaml");
+  return paths;
+}
+
+Result<Device> Device::open(const Options& options, Log& log) {
+  Device device;
+  PB_TRY(device.config_, load_config(config_paths(options)));
+  for (const std::string& warning : device.config_.warnings)
+    log.warning(warning);
+  Config& config = device.config_;
+  if (options.trusted_certificates) config.server_certificate = *options.trusted_certificates;
+  if (options.skip_verify) config.skip_verify = true;
+
+  flow::Settings& settings = device.settings_;
+  settings.datastore = datastore_of(options);
+  settings.device_type_file = config.device_type_file.empty()
+                                  ? os::join(settings.datastore, "device_type")
+                                  : config.device_type_file;
+  PB_TRY(settings.device_type, read_device_type(settings.device_type_file));
+  PB_TRY(settings.boot_id, read_boot_id());
+  settings.module_directories = module_directories(config);
+  settings.module.environment = child_environment(settings.datastore);
+  settings.module.timeout = config.module_timeout;
+  settings.module.grace = config.module_grace;
+  settings.scripts.device_directory = os::join(conf_directory(), "scripts");
+  settings.scripts.artifact_directory = os::join(settings.datastore, "scripts");
+  settings.scripts.environment = settings.module.environment;
+  settings.scripts.timeout = config.state_script_timeout;
+  settings.scripts.retry_interval = config.state_script_retry_interval;
+  settings.scripts.retry_timeout = config.state_script_retry_timeout;
+  settings.reboot_machine = [environment = settings.module.environment, &log] {
+    return reboot_machine(environment, log);
+  };
+  return device;
+}
+
+Result<os::FileLock> Device::lock(const std::string& command) const {
+  if (!os::exists(datastore())) PB_CHECK(os::make_directories(datastore(), 0700));
+  const std::string holder = "patchbay " + command + ", process " + std::to_string(::getpid());
+  return os::FileLock::acquire(os::join(datastore(), "patchbay.lock"), holder);
+}
+
+Result<store::Store> Device::open_store(store::Access access) const {
+  return store::Store::open(datastore(), access);
+}
+
+Result<artifact::ReaderOptions> Device::reader_options() const {
+  artifact::ReaderOptions options;
+  for (const std::string& path : config_.artifact_verify_keys) {
+    PB_TRY(std::string pem, os::read_file(path, kSmallFile));
+    PB_TRY(artifact::VerificationKey key, artifact::parse_verification_key(path, std::move(pem)));
+    options.keys.push_back(std::move(key));
+  }
+  return options;
+}
+
+fetch::TransferOptions Device::transfer_options() const {
+  fetch::TransferOptions options;
+  if (!config_.server_certificate.empty()) {
+    options.trusted_certificates.push_back(config_.server_certificate);
+  }
+  options.skip_verify = config_.skip_verify;
+  options.client_certificate = config_.https_client_certificate;
+  options.client_key = config_.https_client_key;
+  options.max_resumes = config_.retry_download_count;
+  options.resume_interval = config_.retry_download_interval;
+  return options;
+}
+
+}  // namespace patchbay::app

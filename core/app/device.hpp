@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+
+#include "core/app/config/config.hpp"
+#include "core/app/options.hpp"
+#include "core/artifact/reader.hpp"
+#include "core/base/log.hpp"
+#include "core/fetch/source.hpp"
+#include "core/flow/settings.hpp"
+#include "core/os/file.hpp"
+#include "core/store/store.hpp"
+
+namespace patchbay::app {
+
+/// This device as the command line, the environment and the configuration describe it.
+class Device {
+ public:
+  /// Reads the configuration and the device type. A configuration that is there but cannot be
+  /// understood is an error: nothing works with half of it.
+  static Result<Device> open(const Options& options, Log& log);
+
+  [[nodiscard]] const Config& config() const { return config_; }
+  [[nodiscard]] const flow::Settings& settings() const { return settings_; }
+  [[nodiscard]] const std::string& datastore() const { return settings_.datastore; }
+
+  /// Takes the device's data for this process, or says which process has it. Creates the directory
+  /// when it is missing.
+  [[nodiscard]] Result<os::FileLock> lock(const std::string& command) const;
+  [[nodiscard]] Result<store::Store> open_store(store::Access access) const;
+
+  /// With the verification keys loaded; a key that cannot be is an error.
+  [[nodiscard]] Result<artifact::ReaderOptions> reader_options() const;
+  [[nodiscard]] fetch::TransferOptions transfer_options() const;
+
+ private:
+  Config config_;
+  flow::Settings settings_;
+};
+
+/// Places of configuration files for these options and this environment.
+ConfigPaths config_paths(const Options& options);
+
+}  // namespace patchbay::app

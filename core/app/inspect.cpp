@@ -1,0 +1,171 @@
+#include <nlohmann/json.hpp>
+
+#include "core/app/commands.hpp"
+#include "core/app/print.hpp"
+#include "core/flow/journal.hpp"
+#include "core/store/provides.hpp"
+
+/// Commands that look and change nothing.
+namespace patchbay::app {
+namespace {
+
+using nlohmann::json;
+
+/// The first look at a new device may find a bootstrap artifact; whoever may not write sees the
+/// device as it is.
+Status bootstrap_if_possible(const Session& session) {
+  if (!os::exists(os::join(session.device.datastore(), "bootstrap.mender"))) return Done{};
+  auto lock = session.device.lock(session.options.command);
+  if (!lock) return Done{};
+  PB_TRY(store::Store store, session.device.open_store(store::Access::read_write));
+  return apply_bootstrap(session, store);
+}
+
+Result<store::Installed> read_installed(const Session& session) {
+  PB_CHECK(bootstrap_if_possible(session));
+  PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
+  return store::read_installed(store);
+}
+
+std::string state_in_words(const flow::Journal& journal) {
+  if (!journal.stopped) {
+    return "interrupted in " + std::string{flow::row(journal.state).name} +
+           "; the next command finishes it";
+  }
+  if (journal.state == flow::State::commit_enter && !journal.failed) {
+    return "installed, waiting for commit or rollback";
+  }
+  return "stopped before " + std::string{flow::row(journal.state).stop};
+}
+
+json pending_json(const flow::Journal& journal) {
+  json out{{"artifact_name", journal.artifact_name},
+           {"state", flow::row(journal.state).name},
+           {"waiting", journal.stopped},
+           {"failed", journal.failed},
+           {"payloads", json::array()}};
+  for (const flow::PayloadRecord& payload : journal.payloads) {
+    out["payloads"].push_back({{"type", payload.type},
+                               {"install_begun", payload.begun},
+                               {"reboot", host::to_string(payload.reboot)}});
+  }
+  return out;
+}
+
+struct DeviceStatus {
+  store::Installed installed;
+  std::optional<flow::Journal> pending;
+  json last;  ///< null when no update has ended yet
+};
+
+Result<DeviceStatus> read_status(const Session& session) {
+  PB_CHECK(bootstrap_if_possible(session));
+  PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
+  DeviceStatus status;
+  PB_TRY(status.installed, store::read_installed(store));
+  PB_TRY(status.pending, flow::read_journal(store));
+  PB_TRY(const auto last, store.read(store::kLastUpdate));
+  if (last) status.last = json::parse(*last, nullptr, false);
+  if (status.last.is_discarded()) status.last = nullptr;
+  return status;
+}
+
+void print_status(const DeviceStatus& status) {
+  print("Installed:   " + printable(status.installed.name));
+  if (status.installed.group) print("Group:       " + printable(*status.installed.group));
+  for (const auto& [key, value] : status.installed.provides) {
+    print("  " + printable(key) + " = " + printable(value));
+  }
+  if (status.pending) {
+    print("Pending:     " + printable(status.pending->artifact_name) + ", " +
+          state_in_words(*status.pending));
+    for (std::size_t i = 0; i < status.pending->payloads.size(); ++i) {
+      const flow::PayloadRecord& payload = status.pending->payloads[i];
+      print("  payload " + std::to_string(i) + ": " + printable(payload.type) +
+            (payload.begun ? ", installed or being installed" : ", not begun"));
+    }
+  } else {
+    print("Pending:     nothing");
+  }
+  if (!status.last.is_object()) return;
+  const auto field = [&](const char* name) { return printable(status.last.value(name, "")); };
+  print("Last update: " + field("artifact_name") + ", " + field("end") + ", " + field("ended"));
+  if (!field("error").empty()) print("  cause: " + field("error"));
+}
+
+json status_json(const DeviceStatus& status) {
+  json out{{"artifact_name", status.installed.name},
+           {"provides", store::all_provides(status.installed)},
+           {"pending", nullptr},
+           {"last_update", status.last}};
+  if (status.pending) out["pending"] = pending_json(*status.pending);
+  return out;
+}
+
+}  // namespace
+
+int show_artifact(const Session& session) {
+  const auto installed = read_installed(session);
+  if (!installed) return session.presenter.failed(installed.error());
+  if (session.options.json) {
+    print_json({{"artifact_name", installed->name}});
+  } else {
+    print(installed->name);
+  }
+  return exit_code::kDone;
+}
+
+int show_provides(const Session& session) {
+  const auto installed = read_installed(session);
+  if (!installed) return session.presenter.failed(installed.error());
+  const store::Provides provides = store::all_provides(*installed);
+  if (session.options.json) {
+    print_json(provides);
+    return exit_code::kDone;
+  }
+  for (const auto& [key, value] : provides)
+    print(key + "=" + value);
+  return exit_code::kDone;
+}
+
+int status(const Session& session) {
+  const auto status = read_status(session);
+  if (!status) return session.presenter.failed(status.error());
+  if (session.options.json) {
+    print_json(status_json(*status));
+  } else {
+    print_status(*status);
+  }
+  return exit_code::kDone;
+}
+
+int show_config(const Session& session) {
+  const auto rows = config_rows(session.device.config());
+  if (session.options.json) {
+    json out = json::object();
+    for (const ConfigRow& row : rows)
+      out[row.key] = {{"value", row.value}, {"from", row.origin}};
+    print_json(out);
+    return exit_code::kDone;
+  }
+  for (const ConfigRow& row : rows)
+    print(row.key + " = " + row.value + "  (" + row.origin + ")");
+  return exit_code::kDone;
+}
+
+int check_config(const Options& options) {
+  const auto config = load_config(config_paths(options));
+  const std::vector<std::string> warnings = config ? config->warnings : std::vector<std::string>{};
+  if (options.json) {
+    json out{{"ok", config.has_value()}, {"warnings", warnings}};
+    if (!config) out["error"] = config.error().message();
+    print_json(out);
+  } else {
+    for (const std::string& warning : warnings)
+      print("warning: " + warning);
+    print(config ? "The configuration is in order." : "error: " + config.error().message());
+  }
+  return config ? exit_code::kDone : exit_code::kFailed;
+}
+
+}  // namespace patchbay::app

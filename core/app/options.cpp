@@ -1,0 +1,199 @@
+#include "core/app/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+
+#include "core/app/version.hpp"
+#include "core/flow/updater.hpp"
+
+namespace patchbay::app {
+namespace {
+
+struct LevelName {
+  std::string_view name;
+  LogLevel level;
+};
+constexpr std::array kLevels{
+    LevelName{"trace", LogLevel::trace},  LevelName{"debug", LogLevel::debug},
+    LevelName{"info", LogLevel::info},    LevelName{"warning", LogLevel::warning},
+    LevelName{"warn", LogLevel::warning}, LevelName{"error", LogLevel::error},
+    LevelName{"fatal", LogLevel::error},  LevelName{"panic", LogLevel::error}};
+
+std::optional<LogLevel> level_of(std::string_view name) {
+  const auto* found = std::find_if(kLevels.begin(), kLevels.end(),
+                                   [&](const LevelName& level) { return level.name == name; });
+  if (found == kLevels.end()) return std::nullopt;
+  return found->level;
+}
+
+/// Commands of the reference clients that only make sense with a server.
+constexpr std::array kServerCommands{"daemon", "check-update", "send-inventory", "bootstrap"};
+
+void add_global_options(CLI::App& app, Options& options) {
+  app.add_option("-c,--config", options.config, "Main configuration file")->type_name("FILE");
+  app.add_option("-b,--fallback-config", options.fallback_config,
+                 "Configuration read first, overridden by the main one")
+      ->type_name("FILE");
+  app.add_option("-d,--datastore,--data", options.datastore, "Directory of the device's data")
+      ->type_name("DIR");
+  app.add_option("-L,--log-file", options.log_file, "Write the log there, not to standard error")
+      ->type_name("FILE");
+  app.add_option_function<std::string>(
+         "-l,--log-level",
+         [&options](const std::string& name) {
+           options.log_level = level_of(name);
+           if (!options.log_level) {
+             throw CLI::ValidationError("--log-level", "\"" + name +
+                                                           "\" is none of trace, debug, info, "
+                                                           "warning, error, fatal");
+           }
+         },
+         "trace, debug, info, warning, error")
+      ->type_name("LEVEL");
+  app.add_option("-E,--trusted-certs", options.trusted_certificates,
+                 "PEM file of certificates trusted besides the system's")
+      ->type_name("FILE");
+  app.add_flag("--skipverify", options.skip_verify, "Do not check TLS certificates");
+}
+
+CLI::App& add_command(CLI::App& app, const char* name, const char* description) {
+  return *app.add_subcommand(name, description)->fallthrough();
+}
+
+void add_stop_before(CLI::App& command, Options& options) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--stop-before",
+          [&options](const std::vector<std::string>& names) {
+            const auto known = flow::stop_names();
+            for (const std::string& name : names) {
+              if (std::find(known.begin(), known.end(), name) == known.end()) {
+                std::string all;
+                for (const std::string& state : known)
+                  all += " " + state;
+                throw CLI::ValidationError("--stop-before", "\"" + name + "\" is none of" + all);
+              }
+              options.stop_before.insert(name);
+            }
+          },
+          "Stop in front of this state; repeatable")
+      ->type_name("STATE")
+      ->allow_extra_args(false);
+}
+
+void add_reboot_exit_code(CLI::App& command, Options& options) {
+  command.add_flag(
+      "--reboot-exit-code", options.reboot_exit_code,
+      "Exit with 4 when a payload asks for a reboot (always so under the name patchbay)");
+}
+
+void add_update_commands(CLI::App& app, Options& options) {
+  auto& install = add_command(app, "install", "Install an artifact");
+  install.add_option("SOURCE", options.source, "File, URL (http, https) or - for standard input")
+      ->required();
+  add_stop_before(install, options);
+  add_reboot_exit_code(install, options);
+  auto& commit = add_command(app, "commit", "Keep the update that waits for it");
+  add_stop_before(commit, options);
+  auto& rollback = add_command(app, "rollback", "Undo the update that waits");
+  add_stop_before(rollback, options);
+  auto& resume = add_command(app, "resume", "Go on with an update that was interrupted or stopped");
+  add_stop_before(resume, options);
+  add_reboot_exit_code(resume, options);
+  add_command(app, "show-artifact", "Print the name of the installed artifact");
+  add_command(app, "show-provides", "Print everything the device provides, key=value");
+  if (options.face != Face::patchbay) return;
+  install.add_flag("--unattended", options.unattended,
+                   "Reboot when a payload asks for it and commit without waiting");
+  install.add_flag("--strict", options.strict,
+                   "Refuse artifacts with a payload that cannot be rolled back");
+}
+
+void add_patchbay_commands(CLI::App& app, Options& options) {
+  app.add_flag("--json", options.json, "Print results as JSON on standard output");
+  add_command(app, "status", "What is installed, what is pending, what the last update did");
+  auto& plan = add_command(app, "plan", "What installing an artifact would do; touches nothing");
+  plan.add_option("SOURCE", options.source, "File, URL (http, https) or - for standard input")
+      ->required();
+  auto& config = add_command(app, "config", "The configuration");
+  config.require_subcommand(1);
+  add_command(config, "show", "Every key with its value and where it came from");
+  add_command(config, "check", "Errors and doubtful entries; exit code 1 when there are errors");
+}
+
+void add_server_commands(CLI::App& app) {
+  for (const char* const name : kServerCommands) {
+    add_command(app, name, "Needs a server, which this version does not talk to");
+  }
+}
+
+std::string command_of(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) return "";
+  const std::string inner = command_of(*chosen.front());
+  return chosen.front()->get_name() + (inner.empty() ? "" : " " + inner);
+}
+
+int usage_code(Face face, bool unknown_command) {
+  if (face == Face::patchbay) return exit_code::kUsage;
+  return face == Face::mender && unknown_command ? 3 : 1;
+}
+
+ExitNow explain_mistake(const CLI::App& app, const CLI::Error& mistake, Face face) {
+  if (face == Face::patchbay) {
+    std::cerr << "patchbay: " << mistake.what() << "\nTry 'patchbay --help'.\n";
+  } else {
+    std::cout << app.help();
+    std::cerr << "Could not fulfill request: " << mistake.what() << "\n";
+  }
+  const bool unknown = app.get_subcommands().empty();
+  return ExitNow{usage_code(face, unknown)};
+}
+
+}  // namespace
+
+Face face_of(const std::string& program) {
+  const std::string name = program.substr(program.rfind('/') + 1);
+  if (name == "mender-update") return Face::mender_update;
+  if (name == "mender") return Face::mender;
+  return Face::patchbay;
+}
+
+std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* argv) {
+  Options options;
+  options.face = face_of(argc > 0 ? argv[0] : "");
+  CLI::App app{"Installs update artifacts, through update modules, all or nothing.",
+               options.face == Face::patchbay ? "patchbay" : "mender-update"};
+  bool print_version = false;
+  app.add_flag("-v,--version", print_version, "Print the version");
+  add_global_options(app, options);
+  add_update_commands(app, options);
+  if (options.face == Face::patchbay) {
+    add_patchbay_commands(app, options);
+  } else {
+    add_server_commands(app);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help();
+    return ExitNow{0};
+  } catch (const CLI::Error& mistake) {
+    return explain_mistake(app, mistake, options.face);
+  }
+  if (print_version) {
+    std::cout << (options.face == Face::patchbay ? "patchbay " : "") << kVersion << "\n";
+    return ExitNow{0};
+  }
+  options.command = command_of(app);
+  if (options.command.empty()) {
+    std::cout << app.help();
+    return ExitNow{usage_code(options.face, true)};
+  }
+  return options;
+}
+
+}  // namespace patchbay::app
