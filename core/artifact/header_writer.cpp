@@ -1,0 +1,217 @@
+#include "core/artifact/header_writer.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/artifact/json_check.hpp"
+#include "core/artifact/names.hpp"
+#include "core/artifact/tar_writer.hpp"
+
+namespace patchbay::artifact {
+namespace {
+
+using Json = nlohmann::json;                  // members sorted by the bytes of their keys
+using Ordered = nlohmann::ordered_json;       // members in the order of the format's description
+constexpr std::size_t kLongestFileName = 90;  // "data/0000/" and it fit a plain tar header
+
+Error refuse(std::string why) {
+  return {ErrorCode::invalid_input, std::move(why)};
+}
+
+std::string quoted(std::string_view text) {
+  return "\"" + printable(text) + "\"";
+}
+
+Status check_key(const std::string& key) {
+  if (key == "artifact_name" || key == "artifact_group" || key == "device_type")
+    return refuse(quoted(key) + " belongs to the artifact, not to a payload");
+  if (has_control_character(key)) return refuse(quoted(key) + " holds a control character");
+  return Done{};
+}
+
+Status check_maps(const PayloadSpec& payload) {
+  for (const auto& [key, value] : payload.provides) {
+    PB_CHECK(check_key(key).context("provides"));
+    if (has_control_character(value))
+      return refuse("provides " + quoted(key) + ": control character");
+  }
+  for (const auto& [key, values] : payload.depends) {
+    PB_CHECK(check_key(key).context("depends"));
+    if (values.empty()) return refuse("depends " + quoted(key) + " lists no value");
+    for (const auto& value : values)
+      if (has_control_character(value))
+        return refuse("depends " + quoted(key) + ": control character");
+  }
+  for (const auto& pattern : payload.clears.value_or(std::vector<std::string>{}))
+    if (has_control_character(pattern))
+      return refuse("clears " + quoted(pattern) + ": control character");
+  return Done{};
+}
+
+Status check_files(const PayloadSpec& payload) {
+  std::set<std::string> names;
+  for (const auto& file : payload.files) {
+    if (!is_file_name(file.name) || file.name.size() > kLongestFileName) {
+      return refuse("file name " + quoted(file.name) + " is not of [A-Za-z0-9_.,-], at most " +
+                    std::to_string(kLongestFileName) + " long");
+    }
+    if (!names.insert(file.name).second)
+      return refuse("file name " + quoted(file.name) + " is there twice");
+  }
+  return Done{};
+}
+
+Status check_payload(const PayloadSpec& payload, const Limits& limits) {
+  PB_CHECK(check_maps(payload));
+  PB_CHECK(check_files(payload));
+  if (!payload.type) {
+    if (payload.files.empty() && payload.meta_data.empty()) return Done{};
+    return refuse("an empty payload (without type) has neither files nor meta-data");
+  }
+  if (!is_payload_type(*payload.type, limits))
+    return refuse("payload type " + quoted(*payload.type) + " is not a name of [A-Za-z0-9_.-]");
+  if (payload.meta_data.empty()) return Done{};
+  if (payload.meta_data.size() > limits.meta_data_bytes)
+    return refuse("meta-data has more than " + human_size(limits.meta_data_bytes));
+  return check_json_object(payload.meta_data, limits).context("meta-data");
+}
+
+Status check_scripts(const std::vector<Script>& scripts, const Limits& limits) {
+  std::set<std::string> names;
+  if (scripts.size() > limits.scripts)
+    return refuse("more than " + std::to_string(limits.scripts) + " scripts");
+  for (const Script& script : scripts) {
+    if (!is_script_name(script.name)) {
+      return refuse("script name " + quoted(script.name) +
+                    " is not of the form ArtifactInstall_Enter_00_text");
+    }
+    if (!names.insert(script.name).second)
+      return refuse("script " + quoted(script.name) + " is there twice");
+    if (script.content.size() > limits.script_bytes)
+      return refuse("script " + quoted(script.name) + " has more than " +
+                    human_size(limits.script_bytes));
+  }
+  return Done{};
+}
+
+/// The text as mender-artifact's encoder writes it: it also escapes what could end a script element
+/// of a web page. These characters occur inside strings only.
+template <typename AnyJson>
+Result<std::string> text_of(const AnyJson& json) {
+  std::string plain;
+  try {
+    plain = json.dump();
+  } catch (const typename AnyJson::exception&) {
+    return refuse("a name or value is not valid UTF-8");
+  }
+  std::string text;
+  for (std::size_t i = 0; i < plain.size(); ++i) {
+    const char c = plain[i];
+    const std::string_view three{plain.data() + i, std::min<std::size_t>(3, plain.size() - i)};
+    if (c == '<') {
+      text += "\\u003c";
+    } else if (c == '>') {
+      text += "\\u003e";
+    } else if (c == '&') {
+      text += "\\u0026";
+    } else if (three == "\xe2\x80\xa8" || three == "\xe2\x80\xa9") {
+      text += three == "\xe2\x80\xa8" ? "\\u2028" : "\\u2029";
+      i += 2;
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+Ordered type_of(const PayloadSpec& payload) {
+  return payload.type ? Ordered(*payload.type) : Ordered(nullptr);
+}
+
+Result<std::string> header_info_text(const ArtifactSpec& spec) {
+  Ordered json;
+  json["payloads"] = Ordered::array();
+  for (const auto& payload : spec.payloads)
+    json["payloads"].push_back({{"type", type_of(payload)}});
+  Ordered& provides = json["artifact_provides"];
+  provides["artifact_name"] = spec.name;
+  if (spec.group) provides["artifact_group"] = *spec.group;
+  Ordered& depends = json["artifact_depends"];
+  if (!spec.depends_names.empty()) depends["artifact_name"] = spec.depends_names;
+  depends["device_type"] = spec.compatible_types;
+  if (!spec.depends_groups.empty()) depends["artifact_group"] = spec.depends_groups;
+  return text_of(json);
+}
+
+Result<std::string> type_info_text(const PayloadSpec& payload) {
+  Ordered json;
+  json["type"] = type_of(payload);
+  for (const auto& [key, values] : payload.depends) {
+    // One value is written as a plain string: Mender's client on the device reads nothing else.
+    json["artifact_depends"][key] = values.size() == 1 ? Ordered(values.front()) : Ordered(values);
+  }
+  if (!payload.provides.empty()) json["artifact_provides"] = payload.provides;
+  if (payload.clears) json["clears_artifact_provides"] = *payload.clears;
+  return text_of(json);
+}
+
+/// Empty when there is nothing to say.
+Result<std::string> meta_data_text(const PayloadSpec& payload) {
+  if (payload.meta_data.empty()) return std::string{};
+  const Json json = Json::parse(payload.meta_data, nullptr, false);
+  if (json.is_discarded()) return refuse("meta-data is not JSON");
+  return json.empty() ? Result<std::string>{std::string{}} : text_of(json);
+}
+
+TarEntry entry(std::string name, unsigned mode) {
+  TarEntry made;
+  made.name = std::move(name);
+  made.mode = mode;
+  return made;
+}
+
+}  // namespace
+
+Status check_spec(const ArtifactSpec& spec) {
+  const Limits limits;
+  PB_CHECK(check_artifact_name("artifact name", spec.name, limits));
+  if (spec.group) PB_CHECK(check_artifact_name("artifact group", *spec.group, limits));
+  if (spec.compatible_types.empty()) return refuse("no device type is given");
+  for (const auto& type : spec.compatible_types)
+    PB_CHECK(check_artifact_name("device type", type, limits));
+  for (const auto& name : spec.depends_names)
+    PB_CHECK(check_artifact_name("depends on artifact name", name, limits));
+  for (const auto& group : spec.depends_groups)
+    PB_CHECK(check_artifact_name("depends on artifact group", group, limits));
+  if (spec.payloads.empty() || spec.payloads.size() > limits.payloads)
+    return refuse("there must be 1 to " + std::to_string(limits.payloads) + " payloads");
+  for (std::size_t i = 0; i < spec.payloads.size(); ++i)
+    PB_CHECK(check_payload(spec.payloads[i], limits).context("payload " + std::to_string(i)));
+
+  const bool any_empty = std::any_of(spec.payloads.begin(), spec.payloads.end(),
+                                     [](const PayloadSpec& payload) { return !payload.type; });
+  if (any_empty && (spec.payloads.size() > 1 || !spec.scripts.empty()))
+    return refuse("an empty payload stands alone, without scripts");
+  return check_scripts(spec.scripts, limits);
+}
+
+Result<std::string> header_tar_text(const ArtifactSpec& spec) {
+  PB_TRY(const std::string info, header_info_text(spec));
+  std::string tar = tar_entry_text(entry("header-info", 0600), info);
+  std::map<std::string_view, std::string_view> scripts;
+  for (const Script& script : spec.scripts)
+    scripts.emplace(script.name, script.content);
+  for (const auto& [name, content] : scripts)
+    tar += tar_entry_text(entry("scripts/" + std::string{name}, 0755), content);
+  for (std::size_t i = 0; i < spec.payloads.size(); ++i) {
+    const std::string directory = "headers/" + index_text(i) + "/";
+    PB_TRY(const std::string type_info, type_info_text(spec.payloads[i]));
+    PB_TRY(const std::string meta_data, meta_data_text(spec.payloads[i]));
+    tar += tar_entry_text(entry(directory + "type-info", 0600), type_info);
+    if (!meta_data.empty()) tar += tar_entry_text(entry(directory + "meta-data", 0600), meta_data);
+  }
+  return tar + std::string(kTarEndBytes, '\0');
+}
+
+}  // namespace patchbay::artifact
