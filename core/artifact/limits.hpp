@@ -25,6 +25,7 @@ struct Limits {
   std::size_t script_bytes = 8 * kMiB;
   std::size_t payloads = 64;
   std::size_t json_depth = 64;
+  std::size_t json_members = 100'000;  ///< keys in one JSON text
   std::size_t pax_bytes = 64 * kKiB;
   std::size_t name_bytes = 255;  ///< any name in any tar
   std::size_t artifact_name_bytes = 256;

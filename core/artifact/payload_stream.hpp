@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "core/artifact/artifact.hpp"
+#include "core/artifact/decompress.hpp"
+#include "core/artifact/manifest.hpp"
+#include "core/artifact/ring.hpp"
+#include "core/artifact/sha256.hpp"
+#include "core/artifact/tar_reader.hpp"
+
+namespace patchbay::artifact {
+
+/// Where a data entry comes from and what it has to hold.
+struct PayloadInput {
+  TarReader& archive;  ///< stands at the data entry; belongs to the stream's thread meanwhile
+  Compression compression;
+  std::size_t index;
+  std::map<std::string, Digest, std::less<>> files;  ///< what the manifest lists
+  const Limits& limits;
+};
+
+/// The files of one data/NNNN.tar as they come: decompression on a thread, the tar and the
+/// checksums on the caller's side.
+class PayloadStream {
+ public:
+  static Result<std::unique_ptr<PayloadStream>> start(PayloadInput input);
+
+  /// As Reader::next_file(); nothing when the data entry has been read to its end and held all
+  /// files of the manifest.
+  Result<std::optional<PayloadFile>> next_file();
+  /// As Reader::read().
+  Result<ByteSpan> read();
+
+ private:
+  explicit PayloadStream(PayloadInput input);
+  Result<PayloadFile> begin_file(TarEntry entry);
+  Status finish();
+
+  PayloadInput input_;
+  TarBodySource body_;
+  std::unique_ptr<ByteSource> decoder_;  ///< none when the entry is not compressed
+  std::unique_ptr<Ring> ring_;           ///< reads body_ or decoder_: to be destroyed before them
+  std::optional<TarReader> tar_;
+  std::set<std::string> seen_;  ///< names of the files so far
+  Sha256 sum_;
+  std::string file_;  ///< name of the file being read; empty between files
+  Digest expected_{};
+};
+
+}  // namespace patchbay::artifact

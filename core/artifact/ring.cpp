@@ -1,0 +1,113 @@
+#include "core/artifact/ring.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <system_error>
+
+namespace patchbay::artifact {
+
+Ring::Ring(ByteSource& producer) : producer_{producer} {
+  for (Slot& slot : slots_)
+    slot.bytes = std::make_unique_for_overwrite<std::byte[]>(kSlotBytes);
+}
+
+Result<std::unique_ptr<Ring>> Ring::start(ByteSource& producer) {
+  std::unique_ptr<Ring> ring{new Ring{producer}};
+  try {
+    ring->thread_ = std::thread{[&self = *ring] { self.produce(); }};
+  } catch (const std::system_error& error) {
+    return Error::from_errno(error.code().value(), "start the decompression thread");
+  }
+  return ring;
+}
+
+Ring::~Ring() {
+  {
+    const std::scoped_lock lock{mutex_};
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Ring::produce() {
+  while (const auto index = wait_for_free_slot()) {
+    auto size = fill(slots_[*index]);
+    const bool ended = !size || *size < kSlotBytes;
+    if (!size) {
+      publish(slots_[*index].size, std::move(size).error());
+    } else {
+      publish(*size, std::nullopt);
+    }
+    if (ended) break;
+  }
+  {
+    const std::scoped_lock lock{mutex_};
+    ended_ = true;
+  }
+  changed_.notify_all();
+}
+
+std::optional<std::size_t> Ring::wait_for_free_slot() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] { return stop_ || filled_ - freed_ < kSlots; });
+  if (stop_) return std::nullopt;
+  return filled_ % kSlots;
+}
+
+/// Fills the slot to the brim unless the stream ends. After an error `slot.size` tells what was
+/// read before it.
+Result<std::size_t> Ring::fill(Slot& slot) {
+  slot.size = 0;
+  while (slot.size < kSlotBytes && !stop_) {
+    PB_TRY(const std::size_t count,
+           producer_.read({slot.bytes.get() + slot.size, kSlotBytes - slot.size}));
+    if (count == 0) break;
+    slot.size += count;
+  }
+  return slot.size;
+}
+
+void Ring::publish(std::size_t size, std::optional<Error> error) {
+  {
+    const std::scoped_lock lock{mutex_};
+    if (size > 0) ++filled_;
+    error_ = std::move(error);
+  }
+  changed_.notify_all();
+}
+
+Result<ByteSpan> Ring::peek() {
+  if (available_ == freed_) {
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [&] { return filled_ > freed_ || ended_; });
+    available_ = filled_;
+    if (available_ == freed_ && error_) return *error_;
+    if (available_ == freed_) return ByteSpan{};
+  }
+  const Slot& slot = slots_[freed_ % kSlots];
+  return ByteSpan{slot.bytes.get() + offset_, slot.size - offset_};
+}
+
+void Ring::consume(std::size_t count) {
+  const std::size_t size = slots_[freed_ % kSlots].size;
+  assert(offset_ + count <= size);
+  offset_ += count;
+  if (offset_ < size) return;
+  offset_ = 0;
+  {
+    const std::scoped_lock lock{mutex_};
+    ++freed_;
+  }
+  changed_.notify_all();
+}
+
+Result<std::size_t> Ring::read(std::span<std::byte> out) {
+  PB_TRY(const ByteSpan bytes, peek());
+  const std::size_t count = std::min(bytes.size(), out.size());
+  std::copy_n(bytes.begin(), count, out.begin());
+  consume(count);
+  return count;
+}
+
+}  // namespace patchbay::artifact

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/artifact/view_source.hpp"
+
+namespace patchbay::artifact {
+
+/// Reads a ByteSource ahead on a thread of its own, through a few fixed buffers, so that reading
+/// and decompressing overlap with what the consumer does. Memory: kSlots * kSlotBytes.
+class Ring final : public ViewSource {
+ public:
+  static constexpr std::size_t kSlots = 4;
+  static constexpr std::size_t kSlotBytes = 256 * kKiB;
+
+  /// Starts the thread; from now on `producer` belongs to it and must outlive the ring.
+  static Result<std::unique_ptr<Ring>> start(ByteSource& producer);
+
+  /// Stops the thread and waits for it; a read() of the producer that is under way is not
+  /// interrupted.
+  ~Ring() override;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
+
+  Result<std::size_t> read(std::span<std::byte> out) override;
+  /// The end and errors come up after everything that was read before them.
+  Result<ByteSpan> peek() override;
+  void consume(std::size_t count) override;
+
+ private:
+  struct Slot {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t size = 0;
+  };
+
+  explicit Ring(ByteSource& producer);
+  void produce();
+  std::optional<std::size_t> wait_for_free_slot();
+  Result<std::size_t> fill(Slot& slot);
+  void publish(std::size_t size, std::optional<Error> error);
+
+  ByteSource& producer_;
+  std::array<Slot, kSlots> slots_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_. Slots are numbered on and on; the buffer of slot n is n % kSlots.
+  std::size_t filled_ = 0;  ///< slots published so far
+  std::size_t freed_ = 0;   ///< slots the consumer is done with
+  bool ended_ = false;      ///< nothing more will be published
+  std::optional<Error> error_;
+  std::atomic<bool> stop_ = false;  ///< written under mutex_; the thread also reads it without
+
+  std::size_t offset_ = 0;     ///< consumer: bytes taken of slot freed_
+  std::size_t available_ = 0;  ///< consumer: filled_ as last seen, to take the mutex rarely
+  std::thread thread_;
+};
+
+}  // namespace patchbay::artifact

@@ -1,0 +1,96 @@
+#include "core/artifact/verification_key.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <array>
+
+namespace patchbay::artifact {
+namespace {
+
+constexpr int kMinRsaBits = 2048;
+constexpr std::string_view kBegin = "-----BEGIN ";
+constexpr std::string_view kPublicKey = "PUBLIC KEY";
+
+Error refuse(ErrorCode code, const std::string& name, const std::string& why) {
+  ERR_clear_error();
+  return {code, "verification key " + printable(name) + ": " + why};
+}
+
+/// "PUBLIC KEY" of "-----BEGIN PUBLIC KEY-----"; empty when there is no PEM block.
+std::string_view first_label(std::string_view pem) {
+  const std::size_t begin = pem.find(kBegin);
+  if (begin == std::string_view::npos) return {};
+  const std::string_view rest = pem.substr(begin + kBegin.size());
+  const std::size_t end = rest.find("-----");
+  return end == std::string_view::npos ? std::string_view{} : rest.substr(0, end);
+}
+
+/// What is wrong with a PEM block of another kind, and the command that makes the right one.
+std::string wrong_label(std::string_view label) {
+  if (label.empty()) return "not a PEM file (no \"-----BEGIN PUBLIC KEY-----\" in it)";
+  std::string command = "openssl pkey -in FILE -pubout";
+  if (label == "RSA PUBLIC KEY") command = "openssl rsa -RSAPublicKey_in -in FILE -pubout";
+  if (label.ends_with("CERTIFICATE")) command = "openssl x509 -in FILE -noout -pubkey";
+  std::string text = "holds \"" + printable(label, 60) + "\", not \"PUBLIC KEY\"; ";
+  if (label.find("PRIVATE") != std::string_view::npos) {
+    text += "a private key does not belong on a device; ";
+  }
+  return text + "convert it with: " + command;
+}
+
+/// Length of a coordinate for the curves we take; 0 for others.
+std::size_t coordinate_bytes(const EVP_PKEY& key) {
+  std::array<char, 80> group{};
+  if (EVP_PKEY_get_group_name(&key, group.data(), group.size(), nullptr) != 1) return 0;
+  const std::string_view name = group.data();
+  if (name == "prime256v1" || name == "P-256") return 32;
+  if (name == "secp384r1" || name == "P-384") return 48;
+  if (name == "secp521r1" || name == "P-521") return 66;
+  return 0;
+}
+
+}  // namespace
+
+Result<LoadedKey> load_key(const VerificationKey& key) {
+  const std::string_view label = first_label(key.pem);
+  if (label != kPublicKey) {
+    return refuse(ErrorCode::invalid_input, key.name, wrong_label(label));
+  }
+  const OpenSslPtr<BIO> bio{BIO_new_mem_buf(key.pem.data(), static_cast<int>(key.pem.size()))};
+  LoadedKey loaded{key.name, KeyKind::rsa, 0,
+                   OpenSslPtr<EVP_PKEY>{PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr)}};
+  if (!loaded.key) {
+    return refuse(ErrorCode::invalid_input, key.name, "cannot be decoded; the file is damaged");
+  }
+
+  const int type = EVP_PKEY_get_base_id(loaded.key.get());
+  if (type == EVP_PKEY_RSA) {
+    const int bits = EVP_PKEY_get_bits(loaded.key.get());
+    if (bits >= kMinRsaBits) return loaded;
+    return refuse(ErrorCode::unsupported, key.name,
+                  "RSA with " + std::to_string(bits) + " bits; at least " +
+                      std::to_string(kMinRsaBits) + " are needed");
+  }
+  if (type == EVP_PKEY_EC) {
+    loaded.kind = KeyKind::ecdsa;
+    loaded.coordinate_bytes = coordinate_bytes(*loaded.key);
+    if (loaded.coordinate_bytes != 0) return loaded;
+    return refuse(ErrorCode::unsupported, key.name,
+                  "ECDSA on a curve other than P-256, P-384, P-521");
+  }
+  if (type == EVP_PKEY_ED25519) {
+    loaded.kind = KeyKind::ed25519;
+    return loaded;
+  }
+  return refuse(ErrorCode::unsupported, key.name, "neither RSA nor ECDSA nor Ed25519");
+}
+
+Result<VerificationKey> parse_verification_key(std::string name, std::string pem) {
+  VerificationKey key{std::move(name), std::move(pem)};
+  PB_CHECK(load_key(key));
+  return key;
+}
+
+}  // namespace patchbay::artifact
