@@ -13,7 +13,8 @@ _patchbay_parse() {
             continue
         fi
         case ${COMP_WORDS[i]} in
-            --config | --datastore | --stop-before | --log-level) skip=1 ;;
+            --config | --fallback-config | --datastore | --data | --log-file | --log-level | \
+                --trusted-certs | --stop-before | -[cbdLlE]) skip=1 ;;
             -) ((operands += 1)) ;;
             -*) ;;
             *) if [[ -z $verb ]]; then verb=${COMP_WORDS[i]}; else ((operands += 1)); fi ;;
@@ -28,6 +29,12 @@ _patchbay_artifacts() {
     mapfile -t COMPREPLY < <(compgen -d -- "$1"; compgen -f -X '!*.mender' -- "$1")
 }
 
+# _patchbay_paths -f|-d WORD: files or directories.
+_patchbay_paths() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$2")
+}
+
 _patchbay_words() {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
 }
@@ -35,20 +42,23 @@ _patchbay_words() {
 _patchbay() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local verb operands options
-    local everywhere="--config --datastore --log-level --json --help"
+    local everywhere="--config --fallback-config --datastore --log-level --log-file --trusted-certs \
+--skipverify --json --help"
     COMPREPLY=()
     case $previous in
         --stop-before) _patchbay_words "$_patchbay_states" "$current"; return ;;
-        --log-level) _patchbay_words "trace debug info warning error" "$current"; return ;;
-        --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --datastore) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --log-level | -l) _patchbay_words "trace debug info warning error" "$current"; return ;;
+        --config | --fallback-config | --log-file | --trusted-certs | -[cbLE])
+            _patchbay_paths -f "$current"
+            return
+            ;;
+        --datastore | --data | -d) _patchbay_paths -d "$current"; return ;;
     esac
     _patchbay_parse
     case $verb in
         install) options="--stop-before --reboot-exit-code --unattended --strict" ;;
-        resume) options="--stop-before --reboot-exit-code --unattended --if-interrupted" ;;
+        resume) options="--stop-before --reboot-exit-code" ;;
         commit | rollback) options="--stop-before" ;;
-        plan) options="--strict" ;;
         "") options="--version" ;;
         *) options="" ;;
     esac
