@@ -21,10 +21,6 @@ constexpr const char* kStreams = "streams";
 
 // A module that closes a stream too early is mostly about to exit; its exit code says more.
 constexpr milliseconds kLastWords{500};
-// A module may ask for the next stream on one thread before another thread has opened this one. One
-// that has not opened it after this time has skipped it, and would wait for ever.
-constexpr milliseconds kSkipPatience{10'000};
-
 /// A source that knows how long it has kept us waiting.
 class TimedSource final : public PayloadSource {
  public:
@@ -201,7 +197,7 @@ Status Session::await_stream(const std::string& name) {
       PB_TRY(auto early, look(kStreamNext));
       if (early) {
         next_ = std::move(*early);
-        patience = Deadline::after(kSkipPatience);
+        patience = Deadline::after(context_->settings.skip_patience);
       }
     }
     if (patience.passed()) {

@@ -294,6 +294,18 @@ constexpr Hang kHangs[] = {
 INSTANTIATE_TEST_SUITE_P(Download, HangingStreamer, ::testing::ValuesIn(kHangs),
                          [](const auto& row) { return row.param.name; });
 
+TEST(Download, GivenASkippedStream_WhenTheModuleAsksForTheNext_ThenItFailsLongBeforeTheTimeLimit) {
+  auto settings = ProbeModule::default_settings();
+  settings.skip_patience = 50ms;
+  ProbeModule probe{inside_download("cat stream-next; cat stream-next"), settings};
+  MemorySource source{one_big_file()};
+
+  EXPECT_THAT(probe.module->download(source),
+              FailsWith(ErrorCode::module_failed,
+                        HasSubstr("asked for the next stream without having opened "
+                                  "streams/big.img")));
+}
+
 TEST(Download, GivenASlowSource_WhenTimeIsOver_ThenTheModuleIsNotBlamed) {
   ProbeModule probe{kStreamer, ProbeModule::hasty()};
   MemorySource source{

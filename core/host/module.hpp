@@ -70,10 +70,15 @@ struct ModuleSettings {
   std::chrono::milliseconds timeout{
       std::chrono::hours{4}};  ///< for each call (ModuleTimeoutSeconds)
   std::chrono::milliseconds grace{std::chrono::seconds{10}};  ///< SIGTERM to SIGKILL
+  /// In Download: how long a module that has asked for the next stream may leave this one unopened.
+  /// It may do so for a moment (threads); one that skips a stream would wait for ever.
+  std::chrono::milliseconds skip_patience{std::chrono::seconds{10}};
 };
 
-/// Binds the module `file` to the work tree at `tree_path`. `log` and `progress` (may be null) must
-/// outlive the module. Plugins are `unsupported` until the module host exists.
+/// Binds the module `file` to the work tree at `tree_path`. A module may close a stream before its
+/// end, so the whole program has to ignore SIGPIPE (children get it back with its default). `log`
+/// and `progress` (may be null) must outlive the module. Plugins are `unsupported` until the module
+/// host exists.
 Result<std::unique_ptr<Module>> bind_module(const ModuleFile& file, const std::string& tree_path,
                                             const ModuleSettings& settings, Log& log,
                                             ProgressSink* progress);
