@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "patchbay/result.hpp"
+
+/// What a module sees of the update: the work tree, the payload, and a way to talk.
+namespace patchbay::module {
+
+/// A payload file that the client has stored.
+struct PayloadFile {
+  std::string name;        ///< as in the artifact: letters, digits and . , _ -
+  std::string path;        ///< where it lies, under `files/` of the work tree
+  std::uint64_t size = 0;  ///< bytes
+};
+
+/// One update of one payload. The runtime makes it for each call; use it on the calling thread and
+/// keep nothing of it: the next call is another process, and only files survive (see tmp_path).
+class Context {
+ public:
+  /// `tree` is the work tree's absolute path, empty when there is none (Describe outside of an
+  /// update). `progress_fd` is where progress goes, -1 for nowhere; it stays the caller's.
+  Context(std::string tree, int progress_fd) : tree_{std::move(tree)}, progress_fd_{progress_fd} {}
+
+  /// The work tree: `version`, `current_*`, `header/`, `tmp/`, and `files/` once stored.
+  [[nodiscard]] const std::string& tree() const { return tree_; }
+
+  /// A path in the scratch directory. It is empty before the first call, keeps its content across
+  /// calls and reboots, and goes with the work tree after Cleanup. It lies on the data partition:
+  /// check the space before copying something big into it.
+  [[nodiscard]] std::string tmp_path(std::string_view name) const;
+
+  /// A value of the header: "artifact_name", "artifact_group", "payload_type", "header-info",
+  /// "type-info" or "meta-data". One trailing newline is removed: some clients write it, some not.
+  [[nodiscard]] Result<std::string> header_value(std::string_view name) const;
+  /// "artifact_name", "artifact_group" or "device_type" of what is installed now.
+  [[nodiscard]] Result<std::string> current_value(std::string_view name) const;
+  /// The payload's meta-data as JSON text. "null" when the artifact has none; clients reformat it,
+  /// so parse it and never compare its bytes.
+  [[nodiscard]] Result<std::string> meta_data() const;
+
+  /// The stored payload files in name order (bytewise). Empty, and not an error, before they are
+  /// stored, for a payload without files, and when the module streams the payload itself.
+  [[nodiscard]] Result<std::vector<PayloadFile>> payload_files() const;
+  /// The stored payload file `name`; an error that names it when there is none.
+  [[nodiscard]] Result<PayloadFile> payload_file(std::string_view name) const;
+  /// Content of a small payload file; more than `limit` bytes is an error.
+  [[nodiscard]] Result<std::string> read_payload(std::string_view name, std::size_t limit) const;
+
+  /// One line for the log. (Standard output belongs to answers, so this goes to standard error.)
+  void log(std::string_view line) const;
+  /// How far this call is, 0 to 100. Patchbay shows it; other clients do not ask for it, and then
+  /// it costs nothing. Call it as often as you like: only changes are sent.
+  void progress(unsigned percent);
+  /// What this call is doing now, one short line, for people who watch.
+  void status(std::string_view text);
+
+ private:
+  void send(std::string_view line) const;
+
+  std::string tree_;
+  int progress_fd_;
+  std::optional<unsigned> last_percent_;
+};
+
+/// The payload as it streams in, for modules that write it straight to its place. Nothing is
+/// verified before the stream has ended, so write to an inactive place only.
+///
+///     PATCHBAY_TRY(auto file, stream.next_file());
+///     while (file) {
+///       ... stream.read(buffer) until it returns 0 ...
+///       PATCHBAY_TRY(file, stream.next_file());      // must be called until it returns nothing
+///     }
+///
+/// A module that never calls next_file() leaves the work to the client, which then stores the files
+/// for Context::payload_files().
+class PayloadStream {
+ public:
+  struct File {
+    std::string name;
+    std::optional<std::uint64_t> size;  ///< known if provide_payload_file_sizes() said true
+  };
+
+  explicit PayloadStream(const Context& context) : tree_{context.tree()} {}
+  PayloadStream(const PayloadStream&) = delete;
+  PayloadStream& operator=(const PayloadStream&) = delete;
+  ~PayloadStream();
+
+  /// The next file, in artifact order, or nothing after the last; a file not read to its end is
+  /// read to its end first. Blocks until the client offers it.
+  Result<std::optional<File>> next_file();
+  /// The next bytes of the current file; 0 at its end. Blocks.
+  Result<std::size_t> read(std::span<std::byte> buffer);
+
+ private:
+  Status open_announced(const std::string& line);
+
+  std::string tree_;
+  int fd_ = -1;
+  bool ended_ = false;
+};
+
+}  // namespace patchbay::module

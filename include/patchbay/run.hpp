@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "patchbay/result.hpp"
+
+namespace patchbay::module {
+
+/// A program to run.
+struct Program {
+  std::string path;                      ///< absolute; never looked up in PATH
+  std::vector<std::string> arguments{};  ///< argv[1...]; no shell ever sees them
+  std::string working_directory{};       ///< empty: the module's own, which is the work tree
+  /// Nothing: as long as it takes. The client's own limit on the call ends it all the same, because
+  /// the program stays in the module's process group.
+  std::optional<std::chrono::milliseconds> time_limit{};
+};
+
+struct ProgramExit {
+  enum class Kind : std::uint8_t { code, signal, timeout };
+  Kind kind = Kind::code;
+  int value = 0;  ///< exit code, or signal number
+
+  [[nodiscard]] bool success() const { return kind == Kind::code && value == 0; }
+  /// "exit code 3", "killed by signal 9 (Killed)", "did not end in time and was killed".
+  [[nodiscard]] std::string describe() const;
+};
+
+/// Runs a program to its end. Standard input is /dev/null, and both outputs go to the log (our
+/// standard error). It gets no other descriptor. After the time limit it gets SIGTERM, five
+/// seconds later SIGKILL; processes it has started itself are not hunted down.
+///
+/// A text file without "#!" is run by /bin/sh, as a shell would do. A program that ends with a
+/// failure is not an error here. Errors: missing, not executable, an interpreter that is missing;
+/// the message says which.
+Result<ProgramExit> run(const Program& program);
+
+}  // namespace patchbay::module

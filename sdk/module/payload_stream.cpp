@@ -1,0 +1,102 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+#include "core/base/unique_fd.hpp"
+#include "patchbay/context.hpp"
+#include "patchbay/files.hpp"
+
+namespace patchbay::module {
+namespace {
+
+constexpr std::string_view kPrefix = "streams/";
+constexpr std::size_t kLineLimit = 16 * 1024;
+
+struct Announcement {
+  std::string name;
+  std::optional<std::uint64_t> size;
+};
+
+// "streams/NAME\n" or "streams/NAME SIZE\n"
+Result<Announcement> parse(std::string_view line) {
+  const auto broken = [&] { return Error{"stream-next: unexpected '" + std::string{line} + "'"}; };
+  if (!line.ends_with('\n') || !line.starts_with(kPrefix)) return broken();
+  auto rest = line.substr(kPrefix.size());
+  rest.remove_suffix(1);
+  const auto blank = rest.find(' ');
+  Announcement announcement{std::string{rest.substr(0, blank)}, {}};
+  if (announcement.name.empty() || announcement.name.find('/') != std::string::npos)
+    return broken();
+  if (blank == std::string_view::npos) return announcement;
+
+  const auto digits = rest.substr(blank + 1);
+  std::uint64_t size = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return broken();
+  announcement.size = size;
+  return announcement;
+}
+
+// Blocks twice: until the client opens its end, and until it closes it.
+Result<std::string> read_announcement(const std::string& path) {
+  const UniqueFd fifo{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fifo) return Error::from_errno(errno, "open " + path);
+  std::string line;
+  std::array<char, 4096> buffer{};
+  while (true) {
+    const auto count = ::read(fifo.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::from_errno(errno, "read " + path);
+    if (count == 0) return line;
+    line.append(buffer.data(), static_cast<std::size_t>(count));
+    if (line.size() > kLineLimit) return Error{"stream-next: the line is too long"};
+  }
+}
+
+}  // namespace
+
+PayloadStream::~PayloadStream() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Result<std::optional<PayloadStream::File>> PayloadStream::next_file() {
+  if (ended_) return {std::nullopt};
+  std::array<std::byte, 4096> rest{};
+  while (fd_ >= 0) {
+    PATCHBAY_CHECK(read(rest));
+  }
+  PATCHBAY_TRY(const auto line, read_announcement(join_path(tree_, "stream-next")));
+  if (line.empty()) {
+    ended_ = true;
+    return {std::nullopt};
+  }
+  PATCHBAY_TRY(auto announcement, parse(line));
+  PATCHBAY_CHECK(open_announced(announcement.name));
+  return {File{std::move(announcement.name), announcement.size}};
+}
+
+Status PayloadStream::open_announced(const std::string& name) {
+  const auto path = join_path(join_path(tree_, "streams"), name);
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd_ < 0) return Error::from_errno(errno, "open " + path);
+  return Done{};
+}
+
+Result<std::size_t> PayloadStream::read(std::span<std::byte> buffer) {
+  if (fd_ < 0) return std::size_t{0};
+  while (true) {
+    const auto count = ::read(fd_, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::from_errno(errno, "read the payload stream");
+    if (count == 0) {
+      ::close(fd_);
+      fd_ = -1;
+    }
+    return static_cast<std::size_t>(count);
+  }
+}
+
+}  // namespace patchbay::module
