@@ -1,0 +1,206 @@
+#include <poll.h>
+#include <unistd.h>
+
+#include "core/fetch/download_test_support.hpp"
+#include "core/fetch/tls_files.hpp"
+#include "core/os/process.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace patchbay::fetch {
+namespace {
+
+using testing::FailsWith;
+using ::testing::HasSubstr;
+using testing::HttpRequest;
+using testing::HttpServer;
+using testing::IsOk;
+using testing::IsOkAnd;
+using testing::redirect;
+using testing::TempDir;
+using testing::write_text;
+
+// Serves one file; /away redirects to whatever the second argument says. Prints its port.
+constexpr const char* kServer = R"(
+import http.server, ssl, sys
+directory, away = sys.argv[1], sys.argv[2]
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/away":
+            self.send_response(302)
+            self.send_header("Location", away)
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "6")
+        self.end_headers()
+        self.wfile.write(b"secure")
+    def log_message(self, *arguments):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(directory + "/cert.pem", directory + "/key.pem")
+if len(sys.argv) > 3:
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+)";
+
+os::Command system_command(const std::string& program, std::vector<std::string> arguments) {
+  os::Command command;
+  command.program = program;
+  command.arguments = std::move(arguments);
+  command.environment = {"PATH=/usr/bin:/bin"};
+  return command;
+}
+
+Deadline patience() {
+  return Deadline::after(std::chrono::seconds{60});
+}
+
+class TlsDownload : public DownloadTest {
+ protected:
+  void SetUp() override {
+    if (::access("/usr/bin/python3", X_OK) != 0 || ::access("/usr/bin/openssl", X_OK) != 0) {
+      GTEST_SKIP() << "HTTPS IS NOT TESTED: /usr/bin/python3 and /usr/bin/openssl are needed";
+    }
+    make_certificate(dir_.path(), "IP:127.0.0.1");
+  }
+
+  static void make_certificate(const std::string& directory, const std::string& name) {
+    const auto made =
+        os::run(system_command(
+                    "/usr/bin/openssl",
+                    {"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-keyout", directory + "/key.pem", "-out", directory + "/cert.pem",
+                     "-days", "2", "-subj", "/CN=throw-away", "-addext", "subjectAltName=" + name}),
+                patience());
+    ASSERT_THAT(made, IsOk());
+    ASSERT_TRUE(made->success());
+  }
+
+  /// Starts the server and returns its URL.
+  std::string serve(std::vector<std::string> extra = {}) {
+    std::vector<std::string> arguments{"-c", kServer, dir_.path(),
+                                       extra.empty() ? std::string{"/"} : extra.front()};
+    if (extra.size() > 1) arguments.push_back(extra[1]);
+    auto started = os::Process::start(system_command("/usr/bin/python3", std::move(arguments)),
+                                      [this](os::Stream stream, std::string_view line) {
+                                        if (stream == os::Stream::out) port_ = line;
+                                      });
+    EXPECT_THAT(started, IsOk());
+    if (!started) return {};
+    server_.emplace(*std::move(started));
+    const auto deadline = patience();
+    while (port_.empty() && !deadline.passed()) {
+      // The output is passed on by wait(); short deadlines only to look at it again.
+      const auto wake =
+          server_->wait(-1, 0, Deadline::after(std::chrono::milliseconds{20}).min(deadline));
+      if (!wake || *wake == os::Process::Wake::exited) break;
+    }
+    EXPECT_NE(port_, "") << "the server did not start";
+    return "https://127.0.0.1:" + port_;
+  }
+
+  TempDir dir_;
+  std::string port_;
+  std::optional<os::Process> server_;
+};
+
+TEST_F(TlsDownload, GivenUnknownCertificate_WhenOpened_ThenItIsDenied) {
+  EXPECT_THAT(open(serve() + "/x", options_, log_),
+              FailsWith(ErrorCode::denied, HasSubstr("certificate")));
+}
+
+TEST_F(TlsDownload, GivenTrustedCertificate_WhenDownloaded_ThenItWorks) {
+  options_.trusted_certificates = {dir_ / "cert.pem"};
+
+  EXPECT_THAT(fetch(serve() + "/x"), IsOkAnd("secure"));
+}
+
+TEST_F(TlsDownload, GivenCertificateOfAnotherHost_WhenOpened_ThenItIsDenied) {
+  make_certificate(dir_.path(), "DNS:elsewhere.invalid");
+  options_.trusted_certificates = {dir_ / "cert.pem"};
+
+  EXPECT_THAT(open(serve() + "/x", options_, log_),
+              FailsWith(ErrorCode::denied, HasSubstr("127.0.0.1")));
+}
+
+TEST_F(TlsDownload, GivenSkipVerify_WhenDownloaded_ThenItWorksAndWarns) {
+  options_.skip_verify = true;
+
+  EXPECT_THAT(fetch(serve() + "/x"), IsOkAnd("secure"));
+  EXPECT_THAT(log_.text(), HasSubstr("not checked"));
+}
+
+TEST_F(TlsDownload, GivenRedirectToHttp_WhenFollowed_ThenItIsDenied) {
+  options_.skip_verify = true;
+
+  EXPECT_THAT(fetch(serve({"http://127.0.0.1:1/x"}) + "/away"),
+              FailsWith(ErrorCode::denied, HasSubstr("unprotected http://127.0.0.1:1/x")));
+}
+
+TEST_F(TlsDownload, GivenRedirectFromHttpToHttpsAndBack_WhenFollowed_ThenOnlyTheFirstIs) {
+  options_.skip_verify = true;
+  const std::string secure = serve({"http://127.0.0.1:1/x"});
+  const HttpServer plain{
+      [&](const HttpRequest& request, int) { return redirect(secure + request.target); }};
+
+  EXPECT_THAT(fetch(plain.url("/x")), IsOkAnd("secure"));
+  EXPECT_THAT(fetch(plain.url("/away")), FailsWith(ErrorCode::denied, HasSubstr("unprotected")));
+}
+
+TEST_F(TlsDownload, GivenClientCertificate_WhenTheServerWantsIt_ThenItIsShown) {
+  options_.trusted_certificates = {dir_ / "cert.pem"};
+  const std::string url = serve({"/", dir_ / "cert.pem"}) + "/x";
+
+  EXPECT_FALSE(fetch(url));
+  options_.client_certificate = dir_ / "cert.pem";
+  options_.client_key = dir_ / "key.pem";
+  EXPECT_THAT(fetch(url), IsOkAnd("secure"));
+}
+
+TEST_F(TlsDownload, GivenMissingClientCertificate_WhenOpened_ThenItIsInvalid) {
+  options_.trusted_certificates = {dir_ / "cert.pem"};
+  options_.client_certificate = dir_ / "none.pem";
+
+  EXPECT_THAT(open(serve() + "/x", options_, log_),
+              FailsWith(ErrorCode::invalid_input, HasSubstr("none.pem")));
+}
+
+TEST_F(TlsDownload, GivenServerThatDoesNotSpeakTls_WhenOpened_ThenItTimesOut) {
+  options_.connect_timeout = std::chrono::seconds{1};
+  const HttpServer plain{[](const HttpRequest&, int) { return testing::reply("200 OK", "x"); }};
+
+  EXPECT_THAT(open("https://127.0.0.1:" + std::to_string(plain.port()), options_, log_),
+              FailsWith(ErrorCode::timeout, HasSubstr("https://127.0.0.1")));
+}
+
+class TrustedBundle : public ::testing::Test {
+ protected:
+  TempDir dir_;
+};
+
+TEST_F(TrustedBundle, GivenBadFiles_WhenJoined_ThenTheyAreNamed) {
+  write_text(dir_ / "key.pem", "-----BEGIN PRIVATE KEY-----\n");
+
+  EXPECT_THAT(trusted_bundle({dir_ / "none.pem"}, ""),
+              FailsWith(ErrorCode::not_found, HasSubstr("none.pem")));
+  EXPECT_THAT(trusted_bundle({dir_ / "key.pem"}, ""),
+              FailsWith(ErrorCode::invalid_input, HasSubstr("key.pem")));
+}
+
+TEST_F(TrustedBundle, GivenSystemBundle_WhenJoined_ThenBothAreIn) {
+  write_text(dir_ / "system.pem", "SYSTEM");
+  write_text(dir_ / "extra.pem", "-----BEGIN CERTIFICATE-----\nEXTRA\n");
+
+  const auto bundle = trusted_bundle({dir_ / "extra.pem"}, dir_ / "system.pem");
+
+  ASSERT_THAT(bundle, IsOk());
+  EXPECT_TRUE(bundle->starts_with("SYSTEM\n"));
+  EXPECT_NE(bundle->find("\nEXTRA\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace patchbay::fetch

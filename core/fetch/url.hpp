@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+/// Internal to core/fetch.
+namespace patchbay::fetch {
+
+/// Whether `url` starts with https:// (any case).
+bool is_https(std::string_view url);
+
+/// `url` for people and logs: without user and password, and without its query, where signed URLs
+/// carry their secret.
+std::string without_secrets(std::string_view url);
+
+/// Proxies as the environment names them: http_proxy, https_proxy and no_proxy, in small or capital
+/// letters. libcurl reads them itself, but neither HTTP_PROXY nor a no_proxy separated by blanks.
+struct Proxies {
+  std::string for_http;  ///< empty: as libcurl finds it
+  std::string exempt;    ///< separated by commas; empty: as libcurl finds it
+};
+Proxies proxies_from_environment();
+
+}  // namespace patchbay::fetch
