@@ -19,14 +19,14 @@ Error refuse(std::string why) {
   return {ErrorCode::invalid_input, std::move(why)};
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   return "\"" + printable(text) + "\"";
 }
 
 Status check_key(const std::string& key) {
   if (key == "artifact_name" || key == "artifact_group" || key == "device_type")
-    return refuse(quoted(key) + " belongs to the artifact, not to a payload");
-  if (has_control_character(key)) return refuse(quoted(key) + " holds a control character");
+    return refuse(in_quotes(key) + " belongs to the artifact, not to a payload");
+  if (has_control_character(key)) return refuse(in_quotes(key) + " holds a control character");
   return Done{};
 }
 
@@ -34,18 +34,18 @@ Status check_maps(const PayloadSpec& payload) {
   for (const auto& [key, value] : payload.provides) {
     PB_CHECK(check_key(key).context("provides"));
     if (has_control_character(value))
-      return refuse("provides " + quoted(key) + ": control character");
+      return refuse("provides " + in_quotes(key) + ": control character");
   }
   for (const auto& [key, values] : payload.depends) {
     PB_CHECK(check_key(key).context("depends"));
-    if (values.empty()) return refuse("depends " + quoted(key) + " lists no value");
+    if (values.empty()) return refuse("depends " + in_quotes(key) + " lists no value");
     for (const auto& value : values)
       if (has_control_character(value))
-        return refuse("depends " + quoted(key) + ": control character");
+        return refuse("depends " + in_quotes(key) + ": control character");
   }
   for (const auto& pattern : payload.clears.value_or(std::vector<std::string>{}))
     if (has_control_character(pattern))
-      return refuse("clears " + quoted(pattern) + ": control character");
+      return refuse("clears " + in_quotes(pattern) + ": control character");
   return Done{};
 }
 
@@ -53,11 +53,11 @@ Status check_files(const PayloadSpec& payload) {
   std::set<std::string> names;
   for (const auto& file : payload.files) {
     if (!is_file_name(file.name) || file.name.size() > kLongestFileName) {
-      return refuse("file name " + quoted(file.name) + " is not of [A-Za-z0-9_.,-], at most " +
+      return refuse("file name " + in_quotes(file.name) + " is not of [A-Za-z0-9_.,-], at most " +
                     std::to_string(kLongestFileName) + " long");
     }
     if (!names.insert(file.name).second)
-      return refuse("file name " + quoted(file.name) + " is there twice");
+      return refuse("file name " + in_quotes(file.name) + " is there twice");
   }
   return Done{};
 }
@@ -70,7 +70,7 @@ Status check_payload(const PayloadSpec& payload, const Limits& limits) {
     return refuse("an empty payload (without type) has neither files nor meta-data");
   }
   if (!is_payload_type(*payload.type, limits))
-    return refuse("payload type " + quoted(*payload.type) + " is not a name of [A-Za-z0-9_.-]");
+    return refuse("payload type " + in_quotes(*payload.type) + " is not a name of [A-Za-z0-9_.-]");
   if (payload.meta_data.empty()) return Done{};
   if (payload.meta_data.size() > limits.meta_data_bytes)
     return refuse("meta-data has more than " + human_size(limits.meta_data_bytes));
@@ -83,13 +83,13 @@ Status check_scripts(const std::vector<Script>& scripts, const Limits& limits) {
     return refuse("more than " + std::to_string(limits.scripts) + " scripts");
   for (const Script& script : scripts) {
     if (!is_script_name(script.name)) {
-      return refuse("script name " + quoted(script.name) +
+      return refuse("script name " + in_quotes(script.name) +
                     " is not of the form ArtifactInstall_Enter_00_text");
     }
     if (!names.insert(script.name).second)
-      return refuse("script " + quoted(script.name) + " is there twice");
+      return refuse("script " + in_quotes(script.name) + " is there twice");
     if (script.content.size() > limits.script_bytes)
-      return refuse("script " + quoted(script.name) + " has more than " +
+      return refuse("script " + in_quotes(script.name) + " has more than " +
                     human_size(limits.script_bytes));
   }
   return Done{};
