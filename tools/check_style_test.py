@@ -37,6 +37,7 @@ CASES = [
     ("third_party", "tests/support/a.cpp", "#include <CLI/CLI.hpp>", 0),
     ("third_party", "core/flow/a.cpp", "#include <CLI/CLI.hpp>", 1),
     ("no_json_in_headers", "core/store/a.hpp", "#include <nlohmann/json.hpp>", 1),
+    ("no_json_in_headers", "core/app/a.hpp", "#include <nlohmann/json_fwd.hpp>", 0),
     ("no_json_in_headers", "core/store/a.cpp", "#include <nlohmann/json.hpp>", 0),
     ("pragma_once", "core/os/a.hpp", "#pragma once", 0),
     ("pragma_once", "core/os/a.hpp", "#ifndef A", 1),

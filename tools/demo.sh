@@ -54,32 +54,33 @@ patchbay_program() { "$client" --config "$root/etc/patchbay.yaml" --datastore "$
 
 # --- making artifacts -----------------------------------------------------------------------------
 
-# artifact VERSION SCRIPT: three payloads, signed, as $root/VERSION.mender.
+# artifact VERSION SCRIPT UNDO: three payloads, signed, as $root/VERSION.mender.
 #   directory    web pages, replacing those of the version before
 #   single-file  the application's settings
-#   script       whatever the vendor wants to run on the device, here SCRIPT
+#   script       what the vendor wants to run on the device, here SCRIPT, and how to undo it
 artifact() {
-  local version=$1 script=$2 from=$root/workshop/$1
+  local version=$1 script=$2 undo=$3 from=$root/workshop/$1
   mkdir -p "$from/web"
   echo "welcome to $version" > "$from/web/index.html"
   echo "about $version" > "$from/web/about.html"
   tar -C "$from/web" -cf "$from/update.tar" .
-  printf '%s\n' "$root/device/srv/web" > "$from/web_dest"
+  echo "$root/device/srv/web" > "$from/web_directory"
   echo "mode=$version" > "$from/app.conf"
-  printf '%s\n' "$root/device/etc" > "$from/conf_dest"
+  echo "$root/device/etc" > "$from/conf_directory"
   echo app.conf > "$from/filename"
   echo 644 > "$from/permissions"
   printf '#!/bin/sh\n%s\n' "$script" > "$from/migrate.sh"
-  chmod 755 "$from/migrate.sh"
-  mkdir -p "$from/a" "$from/b"
-  mv "$from/web_dest" "$from/a/dest_dir"
-  mv "$from/conf_dest" "$from/b/dest_dir"
+  printf '#!/bin/sh\n%s\n' "$undo" > "$from/undo.sh"
+  echo '{"rollback": "undo.sh"}' > "$from/script.json"
   "$maker" --name "$version" --device-type demo-board --compression gzip \
     --key "$root/vendor.key" \
-    --payload directory --file "$from/update.tar" --file "$from/a/dest_dir" \
-    --payload single-file --file "$from/app.conf" --file "$from/b/dest_dir" \
+    --payload directory --provides "web.version=$version" --clears 'web.*' \
+    --file "$from/update.tar" --file "dest_dir=$from/web_directory" \
+    --payload single-file --provides "app.version=$version" --clears 'app.*' \
+    --file "$from/app.conf" --file "dest_dir=$from/conf_directory" \
     --file "$from/filename" --file "$from/permissions" \
-    --payload script --file "$from/migrate.sh" \
+    --payload script --provides "migration.version=$version" --clears 'migration.*' \
+    --file "$from/migrate.sh" --file "$from/undo.sh" --meta-data "$from/script.json" \
     -o "$root/$version.mender"
 }
 
@@ -108,8 +109,10 @@ END
 # --- the story ------------------------------------------------------------------------------------
 
 device
-artifact release-1 "echo 'migrated to release-1' > '$root/device/etc/migrated'"
-artifact release-2 "echo 'the migration does not like this device'; exit 1"
+migrated=$root/device/etc/migrated
+artifact release-1 "echo 'migrated to release-1' > '$migrated'" "rm -f '$migrated'"
+artifact release-2 "echo 'half way' > '$migrated'; echo 'this device is too old'; exit 1" \
+  "echo 'migrated to release-1' > '$migrated'"
 cp "$root/release-1.mender" "$root/flipped.mender"
 size=$(stat -c %s "$root/flipped.mender")
 offset=$((size - 2048))
@@ -141,8 +144,8 @@ patchbay 0 commit
 patchbay 0 show-artifact
 
 chapter "2. The last of three fails, and nothing of it stays"
-tell "release-2 replaces the same three things, but its script fails, after the directory and the" \
-  "file have been replaced."
+tell "release-2 replaces the same three things, but its script fails half way, when the directory and" \
+  "the file have been replaced already."
 patchbay 1 install "$root/release-2.mender"
 tell "" "All of it has been undone, in reverse order:"
 holds srv/web/index.html "welcome to release-1"
