@@ -1,6 +1,7 @@
 #include "core/os/file.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -24,6 +25,8 @@ using testing::IsOkAnd;
 using testing::read_text;
 using testing::TempDir;
 using testing::write_text;
+
+constexpr uid_t kNobody = 65534;
 
 mode_t mode_of(const std::string& path) {
   struct stat status {};
@@ -112,14 +115,17 @@ TEST_F(ReplaceFile, GivenDirectoryInItsPlace_WhenReplaced_ThenItStaysAndNothingI
 }
 
 TEST_F(ReplaceFile, GivenUnwritableDirectory_WhenReplaced_ThenOldContentStays) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
   write_text(dir_ / "d/state", "old");
-  ASSERT_EQ(::chmod((dir_ / "d").c_str(), 0500), 0);
+  ASSERT_EQ(::chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod((dir_ / "d").c_str(), 0555), 0);
+  ::setfsuid(kNobody);  // root may write everywhere; for others this changes nothing
 
-  EXPECT_THAT(replace_file(dir_ / "d/state", as_bytes("new"), 0644),
-              FailsWith(ErrorCode::denied, HasSubstr("state")));
+  const auto replaced = replace_file(dir_ / "d/state", as_bytes("new"), 0644);
+  ::setfsuid(::geteuid());
 
+  EXPECT_THAT(replaced, FailsWith(ErrorCode::denied, HasSubstr("state")));
   EXPECT_EQ(read_text(dir_ / "d/state"), "old");
+  EXPECT_THAT(list_directory(dir_ / "d"), IsOkAnd(ElementsAre("state")));
   ::chmod((dir_ / "d").c_str(), 0700);
 }
 
