@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "patchbay/fd.hpp"
 #include "patchbay/result.hpp"
 
 /// What a module sees of the update: the work tree, the payload, and a way to talk.
@@ -88,9 +89,6 @@ class PayloadStream {
   };
 
   explicit PayloadStream(const Context& context) : tree_{context.tree()} {}
-  PayloadStream(const PayloadStream&) = delete;
-  PayloadStream& operator=(const PayloadStream&) = delete;
-  ~PayloadStream();
 
   /// The next file, in artifact order, or nothing after the last; a file not read to its end is
   /// read to its end first. Blocks until the client offers it.
@@ -102,7 +100,7 @@ class PayloadStream {
   Status open_announced(const std::string& line);
 
   std::string tree_;
-  int fd_ = -1;
+  Fd fd_;
   bool ended_ = false;
 };
 

@@ -7,6 +7,7 @@
 
 #include "patchbay/changes.hpp"
 #include "patchbay/context.hpp"
+#include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
 #include "patchbay/journal.hpp"
 #include "patchbay/result.hpp"

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "core/base/unique_fd.hpp"
 #include "modules/directory/libarchive.hpp"
+#include "patchbay/fd.hpp"
 
 namespace patchbay::directory {
 namespace {
@@ -102,7 +102,7 @@ class Utf8Names {
 class WorkingDirectory {
  public:
   static Result<WorkingDirectory> enter(const std::string& path) {
-    WorkingDirectory here{UniqueFd{::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)}};
+    WorkingDirectory here{module::Fd{::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)}};
     if (!here.before_ || ::chdir(path.c_str()) != 0)
       return Error::from_errno(errno, "go to directory " + path);
     return here;
@@ -115,8 +115,8 @@ class WorkingDirectory {
   }
 
  private:
-  explicit WorkingDirectory(UniqueFd before) : before_{std::move(before)} {}
-  UniqueFd before_;
+  explicit WorkingDirectory(module::Fd before) : before_{std::move(before)} {}
+  module::Fd before_;
 };
 
 class Unpacker {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "core/base/unique_fd.hpp"
 #include "modules/directory/archive.hpp"
 #include "modules/directory/destination.hpp"
+#include "patchbay/fd.hpp"
 #include "patchbay/module.hpp"
 
 namespace patchbay::directory {
@@ -32,14 +32,14 @@ Status make_directory(const std::string& path, mode_t mode) {
 // The archive says what the directory itself is like, if it has an entry for it; otherwise it is
 // like the one before.
 Status start_like(const std::string& fresh, const Destination& destination) {
-  const UniqueFd fd{::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const module::Fd fd{::open(fresh.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd) return Error::from_errno(errno, "open " + fresh);
   module::FileAttributes attributes;
   attributes.mode = 0755;
   attributes.owner = ::geteuid();
   attributes.group = ::getegid();
   if (destination.kind != Destination::Kind::absent) {
-    const UniqueFd old{::open(destination.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const module::Fd old{::open(destination.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!old) return Error::from_errno(errno, "open " + destination.path);
     PATCHBAY_TRY(attributes, module::read_attributes(old.get(), destination.path));
   }
@@ -48,7 +48,7 @@ Status start_like(const std::string& fresh, const Destination& destination) {
 
 // One call for everything just unpacked, instead of an fsync a file.
 Status sync_file_system(const std::string& path) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const module::Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd || ::syncfs(fd.get()) != 0) return Error::from_errno(errno, "sync " + path);
   return Done{};
 }

@@ -70,6 +70,16 @@ const CutScenario kMountPoint{
     [](ModuleTree& tree, const std::string& system) { fill(tree, system + "/mnt"); },
     [](const std::string& system) { must(::umount((system + "/mnt").c_str()), "umount"); }};
 
+// Inodes here have numbers nobody promises to keep, so the directory is replaced by two renames.
+const CutScenario kWithoutExchange{
+    "WithoutExchange",
+    [](const std::string& system) {
+      must(::mount("ramfs", system.c_str(), "ramfs", 0, nullptr), "mount ramfs");
+      make_old_directory(system + "/app");
+    },
+    [](ModuleTree& tree, const std::string& system) { fill(tree, system + "/app"); },
+    [](const std::string& system) { must(::umount(system.c_str()), "umount"); }};
+
 class DirectoryCuts : public ::testing::TestWithParam<CutScenario> {};
 
 TEST_P(DirectoryCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenAllOldOrAllNew) {
@@ -90,6 +100,16 @@ TEST(DirectoryMountCuts, GivenMountPoint_WhenCutAtAnyChangingCall_ThenAllOldOrAl
   ::setenv("TMPDIR", fast_directory().c_str(), 1);
 
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "directory", kMountPoint);
+
+  EXPECT_THAT(report.failures, IsEmpty());
+  EXPECT_GT(report.cuts, 100U);
+}
+
+TEST(DirectoryMountCuts, GivenTwoRenamesInsteadOfAnExchange_WhenCut_ThenAllOldOrAllNew) {
+  if (!enter_mount_namespace()) GTEST_SKIP() << "NOT TESTED: mounting is not allowed here";
+  ::setenv("TMPDIR", fast_directory().c_str(), 1);
+
+  const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "directory", kWithoutExchange);
 
   EXPECT_THAT(report.failures, IsEmpty());
   EXPECT_GT(report.cuts, 100U);

@@ -12,7 +12,7 @@
 #include <array>
 #include <cerrno>
 
-#include "core/base/unique_fd.hpp"
+#include "patchbay/fd.hpp"
 #include "sdk/module/changes_internal.hpp"
 
 namespace patchbay::module {
@@ -94,7 +94,7 @@ Result<FileAttributes> wanted_attributes(const std::string& target, Found found,
   attributes.owner = ::geteuid();
   attributes.group = ::getegid();
   if (found == Found::file) {
-    const UniqueFd old{::open(target.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    const Fd old{::open(target.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
     if (!old) return Error::from_errno(errno, "open " + target);
     PATCHBAY_TRY(attributes, read_attributes(old.get(), target));
   }
@@ -110,7 +110,7 @@ Status back_up(const std::string& target, const std::string& backup) {
   const bool no_links = why == EPERM || why == EOPNOTSUPP || why == ENOSYS || why == EMLINK;
   if (!no_links) return Error::from_errno(why, "link " + target + " to " + backup);
 
-  const UniqueFd old{::open(target.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  const Fd old{::open(target.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   struct stat info {};
   if (!old || ::fstat(old.get(), &info) != 0) return Error::from_errno(errno, "open " + target);
   PATCHBAY_CHECK(require_free_space(backup, static_cast<std::uint64_t>(info.st_size), 1));

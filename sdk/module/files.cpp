@@ -13,7 +13,7 @@
 #include <memory>
 #include <span>
 
-#include "core/base/unique_fd.hpp"
+#include "patchbay/fd.hpp"
 
 namespace patchbay::module {
 namespace {
@@ -89,12 +89,12 @@ Result<std::optional<Entry>> look_at(int directory_fd, const std::string& name,
   return {Entry{S_ISDIR(info.stx_mode), (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0}};
 }
 
-UniqueFd open_for_emptying(int directory_fd, const std::string& name) {
+Fd open_for_emptying(int directory_fd, const std::string& name) {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  UniqueFd fd{::openat(directory_fd, name.c_str(), kFlags)};
+  Fd fd{::openat(directory_fd, name.c_str(), kFlags)};
   if (fd || errno != EACCES) return fd;
   ::fchmodat(directory_fd, name.c_str(), 0700, 0);
-  return UniqueFd{::openat(directory_fd, name.c_str(), kFlags)};
+  return Fd{::openat(directory_fd, name.c_str(), kFlags)};
 }
 
 Status remove_entry(int parent_fd, const std::string& name, const std::string& path);
@@ -134,7 +134,7 @@ Result<FileAttributes> attributes_of_old(const std::string& path, mode_t mode_if
   wish.mode = mode_if_new;
   wish.owner = ::geteuid();
   wish.group = ::getegid();
-  const UniqueFd old{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+  const Fd old{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   if (old) return read_attributes(old.get(), path);
   if (errno == ENOENT) return wish;
   return Error::from_errno(errno, "open " + path);
@@ -143,7 +143,7 @@ Result<FileAttributes> attributes_of_old(const std::string& path, mode_t mode_if
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  const Fd fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   if (!fd) return Error::from_errno(errno, "open " + path);
   std::string content;
   std::vector<char> buffer(std::min(limit + 1, kBuffer));
@@ -178,9 +178,9 @@ Result<std::uint64_t> copy_stream(int from, int to, const std::string& to_path,
 
 Status copy_file(const std::string& from, const std::string& to, const FileAttributes& attributes,
                  Times times, const CopyProgress& progress) {
-  const UniqueFd source{::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+  const Fd source{::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
   if (!source) return Error::from_errno(errno, "open " + from);
-  const UniqueFd copy{
+  const Fd copy{
       ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR)};
   if (!copy) return Error::from_errno(errno, "create " + to);
 
@@ -200,7 +200,7 @@ Status replace_file(const std::string& path, std::string_view content, mode_t mo
   const auto fresh = beside(path);
   ::unlink(fresh.c_str());
   const auto write_fresh = [&]() -> Status {
-    const UniqueFd fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+    const Fd fd{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
     if (!fd) return Error::from_errno(errno, "create " + fresh);
     PATCHBAY_CHECK(write_all(fd.get(), content, fresh));
     PATCHBAY_CHECK(apply_attributes(fd.get(), fresh, wish, Times::now));
@@ -215,7 +215,7 @@ Status replace_file(const std::string& path, std::string_view content, mode_t mo
 }
 
 Status sync_directory(const std::string& path) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd) return Error::from_errno(errno, "open directory " + path);
   // Some file systems (and some network ones) cannot sync a directory; they have no better.
   if (::fsync(fd.get()) != 0 && errno != EINVAL && errno != ENOTSUP)
@@ -228,7 +228,7 @@ Status remove_tree(const std::string& path) {
 }
 
 Result<std::vector<std::string>> list_directory(const std::string& path) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const Fd fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd) return Error::from_errno(errno, "open directory " + path);
   return names_in(fd.get(), path);
 }
@@ -248,6 +248,7 @@ Status require_free_space(const std::string& path, std::uint64_t bytes, std::uin
       return Error::from_errno(errno, "ask for the free space of " + nearest);
     nearest = parent_path(nearest);
   }
+  if (info.f_blocks == 0) return Done{};  // does not say: ramfs, some network file systems
   const auto need = bytes + files * kBlock + kReserve;
   const auto have = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
   if (need > have)

@@ -6,7 +6,7 @@
 
 #include <cerrno>
 
-#include "core/base/unique_fd.hpp"
+#include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
 
 namespace patchbay::module {
@@ -69,7 +69,7 @@ Result<Journal> Journal::open(std::string path) {
 
 Status Journal::append(Record record) {
   const bool is_new = complete_bytes_ == 0;
-  const UniqueFd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  const Fd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd) return Error::from_errno(errno, "open journal " + path_);
   const auto line = encode(record);
   const auto offset = static_cast<off_t>(complete_bytes_);

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <charconv>
 
-#include "core/base/unique_fd.hpp"
 #include "patchbay/context.hpp"
+#include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
 
 namespace patchbay::module {
@@ -42,7 +42,7 @@ Result<Announcement> parse(std::string_view line) {
 
 // Blocks twice: until the client opens its end, and until it closes it.
 Result<std::string> read_announcement(const std::string& path) {
-  const UniqueFd fifo{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  const Fd fifo{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fifo) return Error::from_errno(errno, "open " + path);
   std::string line;
   std::array<char, 4096> buffer{};
@@ -58,14 +58,10 @@ Result<std::string> read_announcement(const std::string& path) {
 
 }  // namespace
 
-PayloadStream::~PayloadStream() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Result<std::optional<PayloadStream::File>> PayloadStream::next_file() {
   if (ended_) return {std::nullopt};
   std::array<std::byte, 4096> rest{};
-  while (fd_ >= 0) {
+  while (fd_) {
     PATCHBAY_CHECK(read(rest));
   }
   PATCHBAY_TRY(const auto line, read_announcement(join_path(tree_, "stream-next")));
@@ -80,21 +76,18 @@ Result<std::optional<PayloadStream::File>> PayloadStream::next_file() {
 
 Status PayloadStream::open_announced(const std::string& name) {
   const auto path = join_path(join_path(tree_, "streams"), name);
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) return Error::from_errno(errno, "open " + path);
+  fd_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd_) return Error::from_errno(errno, "open " + path);
   return Done{};
 }
 
 Result<std::size_t> PayloadStream::read(std::span<std::byte> buffer) {
-  if (fd_ < 0) return std::size_t{0};
+  if (!fd_) return std::size_t{0};
   while (true) {
-    const auto count = ::read(fd_, buffer.data(), buffer.size());
+    const auto count = ::read(fd_.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return Error::from_errno(errno, "read the payload stream");
-    if (count == 0) {
-      ::close(fd_);
-      fd_ = -1;
-    }
+    if (count == 0) fd_.reset();
     return static_cast<std::size_t>(count);
   }
 }

@@ -11,7 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/base/unique_fd.hpp"
+#include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
 
 namespace patchbay::module {
@@ -90,7 +90,7 @@ ProgramExit reap(pid_t pid) {
 
 ProgramExit supervise(pid_t pid, std::optional<std::chrono::milliseconds> limit) {
   if (!limit) return reap(pid);
-  const UniqueFd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))};
+  const Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))};
   if (!pidfd || wait_for(pidfd.get(), limit) == Waited::ended) return reap(pid);
   ::kill(pid, SIGTERM);
   if (wait_for(pidfd.get(), kGrace) == Waited::too_long) ::kill(pid, SIGKILL);
@@ -122,8 +122,8 @@ Result<ProgramExit> run(const Program& program) {
 
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(errno, "make a pipe");
-  const UniqueFd reader{ends[0]};
-  UniqueFd writer{ends[1]};
+  const Fd reader{ends[0]};
+  Fd writer{ends[1]};
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(errno, "start " + program.path);
   if (pid == 0) become(program, argv.data() + 1, writer.get());
