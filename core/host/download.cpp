@@ -1,5 +1,6 @@
 #include "core/host/download.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -324,9 +325,11 @@ Error Session::broke_protocol(const std::string& what) const {
 Status remove_pipes(const os::Directory& tree) {
   PB_CHECK(remove_fifo(tree, kStreamNext));
   const auto streams = os::join(tree.path(), kStreams);
-  const auto names = os::list_directory(streams).value_or({});
-  for (const auto& name : names) {
-    PB_CHECK(remove_fifo(tree, os::join(kStreams, name)));
+  // A link that a module has put there is removed, not followed.
+  if (tree.open_beneath(kStreams, O_RDONLY | O_DIRECTORY)) {
+    for (const auto& name : os::list_directory(streams).value_or({})) {
+      PB_CHECK(remove_fifo(tree, os::join(kStreams, name)));
+    }
   }
   return os::remove_tree(streams);
 }

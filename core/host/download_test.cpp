@@ -514,6 +514,16 @@ TEST(Download, GivenALinkInPlaceOfFiles_WhenStoring_ThenNothingIsWrittenThroughI
   EXPECT_EQ(probe.left("a"), "");
 }
 
+TEST(Download, GivenALinkInPlaceOfStreams_WhenThePipesAreRemoved_ThenItsTargetIsSpared) {
+  ProbeModule probe{inside_download("touch $OUT/precious; ln -s $OUT streams; exit 0")};
+  MemorySource source{{{"a", "alpha", {}}}};
+
+  EXPECT_THAT(probe.module->download(source), IsOk());
+
+  EXPECT_TRUE(std::filesystem::exists(probe.directory / "precious"));
+  expect_no_pipes(probe);
+}
+
 TEST(Download, GivenProgress_WhenStreaming_ThenItIsReported) {
   CollectingProgress progress;
   ProbeModule probe{inside_download("cat stream-next; echo 'status writing' >&3\n"
