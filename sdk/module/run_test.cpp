@@ -1,1 +1,81 @@
-#include <gtest/gtest.h>
+#include "patchbay/run.hpp"
+
+#include <gmock/gmock.h>
+
+#include "tests/support/temp_dir.hpp"
+
+namespace patchbay::module {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::TempDir;
+
+class Run : public ::testing::Test {
+ protected:
+  std::string script(const std::string& text) {
+    testing::write_script(directory_ / "script", "#!/bin/sh\n" + text);
+    return directory_ / "script";
+  }
+  TempDir directory_;
+};
+
+TEST_F(Run, GivenArguments_ThenTheyArriveAsTheyAre) {
+  const auto path = script("printf '%s|' \"$@\" > " + (directory_ / "out"));
+
+  const auto exit = run({path, {"a b", "", "$HOME", "'"}});
+
+  ASSERT_TRUE(exit);
+  EXPECT_TRUE(exit->success());
+  EXPECT_EQ(testing::read_text(directory_ / "out"), "a b||$HOME|'|");
+}
+
+TEST_F(Run, GivenExitCodeOrSignal_ThenTold) {
+  EXPECT_EQ(run({script("exit 3")})->describe(), "exit code 3");
+  EXPECT_EQ(run({script("kill -15 $$")})->describe(), "killed by signal 15 (Terminated)");
+}
+
+TEST_F(Run, GivenWorkingDirectory_ThenProgramIsThere) {
+  const auto exit = run({script("pwd > out"), {}, directory_.path()});
+
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(testing::read_text(directory_ / "out"), directory_.path() + "\n");
+}
+
+TEST_F(Run, GivenTimeLimit_WhenProgramHangs_ThenItIsKilledAndSaidSo) {
+  const auto exit = run({script("exec sleep 1000"), {}, "", std::chrono::milliseconds{50}});
+
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->kind, ProgramExit::Kind::timeout);
+}
+
+TEST_F(Run, GivenTimeLimit_WhenProgramIsQuick_ThenItDoesNotMatter) {
+  EXPECT_TRUE(run({script(""), {}, "", std::chrono::seconds{60}})->success());
+}
+
+TEST_F(Run, GivenOpenDescriptor_ThenProgramDoesNotGetIt) {
+  const int fd = ::dup(0);
+  const auto exit = run({script("[ ! -e /proc/self/fd/" + std::to_string(fd) + " ]")});
+  ::close(fd);
+
+  ASSERT_TRUE(exit);
+  EXPECT_TRUE(exit->success());
+}
+
+TEST_F(Run, GivenNoProgram_ThenNotFound) {
+  const auto exit = run({directory_ / "none"});
+
+  ASSERT_FALSE(exit);
+  EXPECT_EQ(exit.error().error_number(), ENOENT);
+}
+
+TEST_F(Run, GivenFileThatIsNotExecutable_ThenSaysSo) {
+  testing::write_text(directory_ / "plain", "x");
+
+  const auto exit = run({directory_ / "plain"});
+
+  ASSERT_FALSE(exit);
+  EXPECT_THAT(exit.error().message(), HasSubstr("not executable"));
+}
+
+}  // namespace
+}  // namespace patchbay::module

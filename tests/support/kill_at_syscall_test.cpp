@@ -1,0 +1,71 @@
+#include "tests/support/kill_at_syscall.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+
+#include "tests/support/temp_dir.hpp"
+
+namespace patchbay::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class KillAtSyscall : public ::testing::Test {
+ protected:
+  Cut cut(const std::string& script, unsigned nth, Victim victim = Victim::everybody,
+          Counted counted = Counted::everybody) {
+    return run_and_cut({{"/bin/sh", "-c", script}, {"PATH=/bin:/usr/bin"}, directory_.path(), ""},
+                       nth, victim, counted);
+  }
+  TempDir directory_;
+};
+
+TEST_F(KillAtSyscall, GivenNoCut_ThenProgramRunsToItsEndAndCallsAreCounted) {
+  const auto result = cut("mkdir a; rmdir a; exit 3", 0);
+
+  EXPECT_FALSE(result.reached);
+  EXPECT_TRUE(result.exited_with(3));
+  EXPECT_EQ(result.calls, 2U);
+}
+
+TEST_F(KillAtSyscall, GivenSecondCall_WhenCut_ThenFirstHasHappenedAndSecondHasNot) {
+  const auto result = cut("mkdir a; mkdir b; mkdir c", 2);
+
+  EXPECT_TRUE(result.reached);
+  EXPECT_THAT(result.call, HasSubstr("mkdir"));
+  EXPECT_EQ(result.subject, "b");
+  EXPECT_TRUE(fs::exists(directory_ / "a"));
+  EXPECT_FALSE(fs::exists(directory_ / "b"));
+  EXPECT_FALSE(fs::exists(directory_ / "c"));
+}
+
+TEST_F(KillAtSyscall, GivenMoreCallsThanThereAre_ThenNotReached) {
+  EXPECT_FALSE(cut("mkdir a", 2).reached);
+}
+
+TEST_F(KillAtSyscall, GivenReadingAndPipes_ThenNothingCounts) {
+  EXPECT_EQ(cut("cat /etc/passwd | cat > /dev/null; echo x | cat >&2", 0).calls, 0U);
+}
+
+TEST_F(KillAtSyscall, GivenFirstProcessAsVictim_WhenChildIsCut_ThenChildLivesOn) {
+  ASSERT_EQ(::mkfifo((directory_ / "done").c_str(), 0600), 0);
+
+  const auto result = cut("(mkdir a; mkdir b; echo > done) & wait", 1, Victim::first_process);
+
+  EXPECT_TRUE(result.reached);
+  EXPECT_TRUE(WIFSIGNALED(result.wait_status));
+  read_text(directory_ / "done");  // waits for the child
+  EXPECT_TRUE(fs::exists(directory_ / "b"));
+}
+
+TEST_F(KillAtSyscall, GivenOnlyFirstProcessCounts_ThenCallsOfChildrenDoNot) {
+  EXPECT_EQ(cut("mkdir a; mkdir b; exit 0", 0, Victim::everybody, Counted::first_process).calls,
+            0U);
+}
+
+}  // namespace
+}  // namespace patchbay::testing
