@@ -81,7 +81,7 @@ class MenderPresenter final : public Presenter {
 
  private:
   static int tell(Request request, const Outcome& outcome) {
-    if (outcome.error && outcome.end != End::rolled_back) {
+    if (outcome.error && outcome.failed_in && outcome.end != End::rolled_back) {
       std::fprintf(stderr, "%s\n", printable(outcome.error->message(), 2000).c_str());
     }
     switch (outcome.end) {
@@ -117,11 +117,11 @@ class MenderPresenter final : public Presenter {
     if (outcome.stopped_before == State::install_enter) {
       say("Streamed to storage, but not installed/enabled.");
     }
-    return outcome.error ? kError : 0;
+    return outcome.failed_in ? kError : 0;
   }
 
   static int tell_rolled_back(Request request, const Outcome& outcome) {
-    if (request == Request::rollback) {
+    if (request == Request::rollback || !outcome.failed_in) {
       say("Rolled back.");
       return 0;
     }

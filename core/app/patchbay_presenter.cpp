@@ -24,7 +24,9 @@ std::string payload_list(const Outcome& outcome) {
 }
 
 std::string cause(const Outcome& outcome) {
-  return outcome.error ? "\nCause: " + printable(outcome.error->message(), 2000) : "";
+  return outcome.error && outcome.failed_in
+             ? "\nCause: " + printable(outcome.error->message(), 2000)
+             : "";
 }
 
 std::string committed(const Outcome& outcome) {
@@ -47,7 +49,7 @@ std::string untouched(Request request, const Outcome& outcome) {
 }
 
 std::string rolled_back(Request request, const Outcome& outcome) {
-  const std::string verdict = request == Request::rollback && !outcome.failed_in
+  const std::string verdict = request == Request::rollback || !outcome.failed_in
                                   ? "Rolled back " + quoted(outcome) + "."
                                   : "Rolled back: " + quoted(outcome) + " failed.";
   return verdict + " The device is as it was before." + cause(outcome);
@@ -85,12 +87,14 @@ int code_of(Request request, const Outcome& outcome) {
   switch (outcome.end) {
     case End::committed:
       if (request == Request::rollback) return exit_code::kFailed;
+      return outcome.reboot_needed ? exit_code::kRebootNeeded : exit_code::kDone;
+    case End::stopped:
+      if (outcome.failed_in) return exit_code::kFailed;
       [[fallthrough]];
     case End::waiting:
-    case End::stopped:
       return outcome.reboot_needed ? exit_code::kRebootNeeded : exit_code::kDone;
     case End::rolled_back:
-      if (request != Request::rollback) return exit_code::kFailed;
+      if (request != Request::rollback && outcome.failed_in) return exit_code::kFailed;
       return outcome.reboot_needed ? exit_code::kRebootNeeded : exit_code::kDone;
     case End::untouched:
       return exit_code::kFailed;

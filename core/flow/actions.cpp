@@ -226,13 +226,18 @@ Result<Event> Driver::verify(const StateRow& facts) {
 Result<Event> Driver::clean_up() {
   Status first = Done{};
   for (std::size_t i = 0; i < modules_.size(); ++i) {
-    if (!modules_.tree(i).exists()) continue;
-    keep_first(first, call_module(i, host::Call::cleanup));
-    keep_first(first, modules_.tree(i).remove());
+    if (modules_.tree(i).exists()) keep_first(first, call_module(i, host::Call::cleanup));
   }
-  keep_first(first, scripts_.remove());
+  keep_first(first, remove_traces());
   PB_CHECK(first);
   return Event::ok;
+}
+
+Status Driver::remove_traces() {
+  Status first = scripts_.remove();
+  for (std::size_t i = 0; i < modules_.size(); ++i)
+    keep_first(first, modules_.tree(i).remove());
+  return first;
 }
 
 }  // namespace patchbay::flow

@@ -70,6 +70,7 @@ Outcome Driver::resume() {
                                           " (power cut or client ended)"},
           journal_.state);
   }
+  if (journal_.failed && !outcome_.failed_in) outcome_.failed_in = journal_.state;
   resumed_at_ = row(state).resume;
   ++journal_.resumes;
   if (journal_.resumes > kMaxResumes) {
@@ -90,7 +91,8 @@ Result<Outcome> Driver::undo() {
         ErrorCode::unsupported,
         "the update cannot be rolled back, a module does not support it; it stays pending"};
   }
-  blame(Error{ErrorCode::cancelled, "rollback was asked for"}, journal_.state);
+  journal_.failed = true;
+  journal_.error = "rollback was asked for";
   return run(State::rollback_enter);
 }
 
@@ -169,8 +171,13 @@ State Driver::cannot_journal(const StateRow& facts, const Error& error) {
 State Driver::give_up(const StateRow& facts, const std::string& why) {
   Error error{ErrorCode::internal, std::string{facts.name} + " was given up: " + why};
   parts_.log.error(error.message());
+  if (facts.state == State::cleanup) {
+    outcome_.cleanup_failed = true;
+    if (auto status = remove_traces(); !status) parts_.log.error(status.error().message());
+    return facts.give_up;
+  }
   blame(std::move(error), facts.state);
-  if (facts.state != State::cleanup) journal_.inconsistent = true;
+  journal_.inconsistent = true;
   return facts.give_up;
 }
 

@@ -77,6 +77,8 @@ class Driver {
   Result<Event> reboot(const StateRow& facts);
   Result<Event> verify(const StateRow& facts);
   Result<Event> clean_up();
+  /// Work trees and scripts, whatever the modules say.
+  Status remove_traces();
 
   Status call_module(std::size_t payload, host::Call call);
   Status record_result(store::Transaction& transaction) const;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ struct ChildPlan {
   const char* directory = nullptr;
   std::vector<Redirection> redirections;
   int report = -1;
+  pid_t parent = -1;
 };
 
 void report_failure(const ChildPlan& plan, StartStep step) {
@@ -76,6 +78,9 @@ void reset_signals() {
 }
 
 void prepare_child(const ChildPlan& plan) {
+  // What recovers after our death must not meet a child that still works.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) give_up(plan, StartStep::group);
+  if (::getppid() != plan.parent) ::_exit(127);
   if (::setpgid(0, 0) != 0) give_up(plan, StartStep::group);
   // One call, whatever RLIMIT_NOFILE is. The dup2 below make unmarked copies.
   if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) give_up(plan, StartStep::close_range);
@@ -182,6 +187,7 @@ Result<ChildDescriptors> prepare_descriptors(const Command& command, ChildPlan& 
     PB_TRY(kept.report.write_end, moved_above(kept.report.write_end.get(), highest));
   }
   plan.report = kept.report.write_end.get();
+  plan.parent = ::getpid();
   PB_CHECK(place(kept, plan, {kept.null.get(), 0}, highest));
   PB_CHECK(place(kept, plan, {kept.out.write_end.get(), 1}, highest));
   PB_CHECK(place(kept, plan, {kept.err.write_end.get(), 2}, highest));

@@ -24,7 +24,8 @@ enum class Stream : std::uint8_t { out, err };
 using LineSink = std::function<void(Stream stream, std::string_view line)>;
 
 /// What to run. The child gets /dev/null as standard input, pipes as standard output and error, a
-/// process group of its own, and none of our descriptors above 2 but those in `descriptors`.
+/// process group of its own, and none of our descriptors above 2 but those in `descriptors`. It is
+/// killed when the thread that started it ends: start children on a thread that outlives them.
 struct Command {
   std::string program;                   ///< absolute path; also argv[0]
   std::vector<std::string> arguments;    ///< argv[1...]
