@@ -34,7 +34,7 @@ constexpr std::array kMagics{
 bool is_text(std::string_view front) {
   return std::all_of(front.begin(), front.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 ? byte != 0x7F : (c == '\n' || c == '\r' || c == '\t');
+    return byte >= 0x20 ? byte < 0x7F : (c == '\n' || c == '\r' || c == '\t');
   });
 }
 

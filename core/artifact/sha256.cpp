@@ -8,10 +8,10 @@ namespace patchbay::artifact {
 
 struct Sha256::State {
   struct FreeContext {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+    void operator()(EVP_MD_CTX* freed) const { EVP_MD_CTX_free(freed); }
   };
   struct FreeAlgorithm {
-    void operator()(EVP_MD* algorithm) const { EVP_MD_free(algorithm); }
+    void operator()(EVP_MD* freed) const { EVP_MD_free(freed); }
   };
 
   void restart() {

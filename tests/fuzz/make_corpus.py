@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""make_corpus.py VECTORS OUTDIR: takes the test vectors apart into seeds, a directory a fuzzer."""
+import hashlib
+import os
+import shutil
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors"))
+from artlib import decomp, untar  # noqa: E402
+
+MAX_SEED = 64 * 1024
+CODECS = {"": 0, ".gz": 1, ".xz": 2, ".zst": 3}
+vectors, out = sys.argv[1:3]
+
+
+def seed(fuzzer, content):
+    if len(content) > MAX_SEED:
+        return
+    directory = os.path.join(out, fuzzer)
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, hashlib.sha256(content).hexdigest()[:16]), "wb") as f:
+        f.write(content)
+
+
+def take_apart(blob):
+    seed("artifact", blob)
+    seed("tar", blob)
+    for entry in untar(blob):
+        if entry.name == "manifest":
+            seed("manifest", entry.data)
+        elif entry.name == "manifest.sig":
+            seed("signature", entry.data)
+        elif entry.name == "version":
+            seed("header_json", entry.data)
+        elif entry.name.startswith("header.tar"):
+            seed("header", bytes([CODECS.get(entry.name[10:], 0)]) + entry.data)
+            tar = decomp(entry.data)
+            seed("header", b"\0" + tar)
+            seed("tar", tar)
+            for inner in untar(tar):
+                if not inner.name.startswith("scripts/"):
+                    seed("header_json", inner.data)
+
+
+shutil.rmtree(out, ignore_errors=True)
+taken = 0
+for folder in ("valid", "mutants"):
+    for name in sorted(os.listdir(os.path.join(vectors, folder))):
+        path = os.path.join(vectors, folder, name)
+        if os.path.getsize(path) > 4 * MAX_SEED:
+            continue
+        with open(path, "rb") as f:
+            blob = f.read()
+        try:
+            take_apart(blob)
+            taken += 1
+        except Exception:  # broken on purpose: whatever could be taken out of it is there
+            continue
+if taken < 100:
+    sys.exit("make_corpus.py: only %d vectors could be taken apart in %s" % (taken, vectors))
