@@ -2,6 +2,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include "core/app/commands.hpp"
 #include "core/app/logging.hpp"
@@ -12,18 +13,19 @@ namespace {
 struct Command {
   std::string_view name;
   int (*run)(const Session& session);
+  std::optional<Request> request;  ///< of the commands that change the device
 };
 
 constexpr std::array kCommands{
-    Command{"install", install},
-    Command{"commit", commit},
-    Command{"rollback", roll_back},
-    Command{"resume", resume},
-    Command{"show-artifact", show_artifact},
-    Command{"show-provides", show_provides},
-    Command{"status", status},
-    Command{"plan", plan},
-    Command{"config show", show_config},
+    Command{"install", install, Request::install},
+    Command{"commit", commit, Request::commit},
+    Command{"rollback", roll_back, Request::rollback},
+    Command{"resume", resume, Request::resume},
+    Command{"show-artifact", show_artifact, std::nullopt},
+    Command{"show-provides", show_provides, std::nullopt},
+    Command{"status", status, std::nullopt},
+    Command{"plan", plan, std::nullopt},
+    Command{"config show", show_config, std::nullopt},
 };
 
 int run_command(const Options& options, Log& log, Presenter& presenter) {
@@ -37,6 +39,7 @@ int run_command(const Options& options, Log& log, Presenter& presenter) {
                                                     "without one; use install with a file or URL"});
   }
   auto device = Device::open(options, log);
+  if (!device && command->request) return presenter.refused(*command->request, device.error());
   if (!device) return presenter.failed(device.error());
   return command->run(Session{options, *device, log, presenter});
 }
