@@ -1,176 +1,42 @@
 #include "tests/support/kill_at_syscall.hpp"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstring>
-#include <map>
-#include <optional>
 #include <set>
 #include <stdexcept>
+#include <vector>
+
+#include "tests/support/changing_calls.hpp"
 
 namespace patchbay::testing {
 namespace {
-
-using Arguments = std::array<unsigned long long, 6>;
-
-// What decides whether a call changes something, and where its subject is.
-enum class Kind {
-  path,       // always changes; first argument is a path
-  at_path,    // always changes; second argument is a path, relative to the first
-  fd,         // always changes; first argument is a descriptor
-  write_fd,   // changes if the descriptor is a file's
-  open_path,  // changes if its flags (second argument) create or truncate
-  open_at,    // the same, flags in the third
-  open_how,   // the same, flags in the structure of openat2
-  copy_to,    // changes; third argument is the descriptor written to
-  splice_to,  // changes if the third argument is a file's descriptor
-  send_to,    // changes if the first argument is a file's descriptor
-  map_sync,   // always changes, no subject
-};
-
-struct Row {
-  long number;
-  const char* name;
-  Kind kind;
-};
-
-#define PB_CALL(name, kind)       \
-  Row {                           \
-    SYS_##name, #name, Kind::kind \
-  }
-constexpr std::array kCalls{
-    PB_CALL(write, write_fd),     PB_CALL(pwrite64, write_fd),
-    PB_CALL(writev, write_fd),    PB_CALL(pwritev, write_fd),
-    PB_CALL(pwritev2, write_fd),  PB_CALL(openat, open_at),
-    PB_CALL(openat2, open_how),   PB_CALL(copy_file_range, copy_to),
-    PB_CALL(sendfile, send_to),   PB_CALL(splice, splice_to),
-    PB_CALL(truncate, path),      PB_CALL(ftruncate, fd),
-    PB_CALL(fallocate, fd),       PB_CALL(fsync, fd),
-    PB_CALL(fdatasync, fd),       PB_CALL(syncfs, fd),
-    PB_CALL(sync_file_range, fd), PB_CALL(sync, map_sync),
-    PB_CALL(msync, map_sync),     PB_CALL(renameat2, at_path),
-    PB_CALL(linkat, at_path),     PB_CALL(symlinkat, path),
-    PB_CALL(unlinkat, at_path),   PB_CALL(mkdirat, at_path),
-    PB_CALL(mknodat, at_path),    PB_CALL(fchmod, fd),
-    PB_CALL(fchmodat, at_path),   PB_CALL(fchown, fd),
-    PB_CALL(fchownat, at_path),   PB_CALL(utimensat, at_path),
-    PB_CALL(setxattr, path),      PB_CALL(lsetxattr, path),
-    PB_CALL(fsetxattr, fd),       PB_CALL(removexattr, path),
-    PB_CALL(lremovexattr, path),  PB_CALL(fremovexattr, fd),
-    PB_CALL(mount, path),         PB_CALL(umount2, path),
-    PB_CALL(reboot, map_sync),
-// Arm 64 never had these.
-#ifdef SYS_open
-    PB_CALL(open, open_path),     PB_CALL(creat, path),
-    PB_CALL(rename, path),        PB_CALL(link, path),
-    PB_CALL(symlink, path),       PB_CALL(unlink, path),
-    PB_CALL(mkdir, path),         PB_CALL(rmdir, path),
-    PB_CALL(mknod, path),         PB_CALL(chmod, path),
-    PB_CALL(chown, path),         PB_CALL(lchown, path),
-    PB_CALL(utime, path),         PB_CALL(utimes, path),
-    PB_CALL(futimesat, at_path),
-#endif
-#ifdef SYS_renameat
-    PB_CALL(renameat, at_path),
-#endif
-};
-#undef PB_CALL
 
 std::runtime_error failed(const std::string& what) {
   return std::runtime_error{what + ": " + std::strerror(errno)};
 }
 
-std::string text_at(pid_t pid, unsigned long long address) {
-  std::string text;
-  std::array<char, 256> chunk{};
-  while (address != 0 && text.size() < PATH_MAX) {
-    // Stay inside a page: the next one may not be there.
-    const auto in_page = 4096 - address % 4096;
-    iovec local{chunk.data(), std::min<std::size_t>(chunk.size(), in_page)};
-    iovec remote{reinterpret_cast<void*>(address), local.iov_len};
-    const auto count = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
-    if (count <= 0) break;
-    const std::string_view part{chunk.data(), static_cast<std::size_t>(count)};
-    text += part.substr(0, part.find('\0'));
-    if (part.find('\0') != std::string_view::npos) break;
-    address += static_cast<unsigned long long>(count);
-  }
-  return text;
+// How the tracer learns of system calls: by a filter of those that matter, or of every one.
+enum class Stops { at_changing_calls, at_every_call };
+
+bool stop_at_changing_calls(Stops stops) {
+  if (stops == Stops::at_every_call) return true;
+  auto filter = filter_of_changing_calls();
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-std::string subject_of_fd(pid_t pid, unsigned long long fd) {
-  const auto link = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(static_cast<int>(fd));
-  std::array<char, PATH_MAX> path{};
-  const auto length = ::readlink(link.c_str(), path.data(), path.size());
-  return length < 0 ? "" : std::string(path.data(), static_cast<std::size_t>(length));
-}
-
-bool is_file(const std::string& subject) {
-  return subject.starts_with('/') && !subject.starts_with("/dev/") &&
-         !subject.starts_with("/proc/");
-}
-
-bool may_create(unsigned long long flags) {
-  return (flags & (O_CREAT | O_TRUNC)) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
-}
-
-unsigned long long flags_in_how(pid_t pid, unsigned long long address) {
-  unsigned long long flags = 0;
-  iovec local{&flags, sizeof flags};
-  iovec remote{reinterpret_cast<void*>(address), sizeof flags};
-  return ::process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof flags ? flags : 0;
-}
-
-// The subject of a call that changes something; nothing if it does not.
-std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& arguments) {
-  const auto if_file = [&](unsigned long long fd) -> std::optional<std::string> {
-    auto subject = subject_of_fd(pid, fd);
-    if (!is_file(subject)) return std::nullopt;
-    return subject;
-  };
-  const auto if_creates = [&](unsigned long long flags,
-                              unsigned long long path) -> std::optional<std::string> {
-    auto subject = text_at(pid, path);
-    if (!may_create(flags) || subject.starts_with("/dev/")) return std::nullopt;
-    return subject;
-  };
-  switch (kind) {
-    case Kind::path:
-      return text_at(pid, arguments[0]);
-    case Kind::at_path:
-      return text_at(pid, arguments[1]);
-    case Kind::fd:
-      return subject_of_fd(pid, arguments[0]);
-    case Kind::write_fd:
-      return if_file(arguments[0]);
-    case Kind::send_to:
-      return if_file(arguments[0]);
-    case Kind::copy_to:
-      return if_file(arguments[2]);
-    case Kind::splice_to:
-      return if_file(arguments[2]);
-    case Kind::open_path:
-      return if_creates(arguments[1], arguments[0]);
-    case Kind::open_at:
-      return if_creates(arguments[2], arguments[1]);
-    case Kind::open_how:
-      return if_creates(flags_in_how(pid, arguments[2]), arguments[1]);
-    case Kind::map_sync:
-      return "";
-  }
-  return std::nullopt;
-}
-
-[[noreturn]] void become(const TracedProgram& program) {
+[[noreturn]] void become(const TracedProgram& program, Stops stops) {
   std::vector<char*> argv;
   for (const auto& argument : program.argv)
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -189,7 +55,7 @@ std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& argumen
       ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0;
   if (ready) {
     ::raise(SIGSTOP);
-    ::execve(argv[0], argv.data(), environment.data());
+    if (stop_at_changing_calls(stops)) ::execve(argv[0], argv.data(), environment.data());
   }
   ::_exit(126);
 }
@@ -197,12 +63,14 @@ std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& argumen
 class Tracer {
  public:
   Tracer(const TracedProgram& program, unsigned nth, Victim victim, Counted counted)
-      : nth_{nth}, victim_{victim}, counted_{counted} {
-    for (const auto& row : kCalls)
-      calls_.emplace(row.number, row);
+      : nth_{nth},
+        victim_{victim},
+        counted_{counted},
+        // Survivors are let go of, and could not make a filtered call without a tracer.
+        stops_{victim == Victim::everybody ? Stops::at_changing_calls : Stops::at_every_call} {
     first_ = ::fork();
     if (first_ < 0) throw failed("fork");
-    if (first_ == 0) become(program);
+    if (first_ == 0) become(program, stops_);
     begin();
   }
 
@@ -224,7 +92,8 @@ class Tracer {
     if (::waitpid(first_, &status, __WALL) != first_ || !WIFSTOPPED(status))
       throw std::runtime_error{"the traced program did not start"};
     constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-                              PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+                              PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL |
+                              PTRACE_O_TRACESECCOMP;
     if (::ptrace(PTRACE_SETOPTIONS, first_, nullptr, kOptions) != 0) throw failed("ptrace");
     alive_.insert(first_);
     resume(first_, 0);
@@ -242,7 +111,7 @@ class Tracer {
     const bool is_new = alive_.insert(pid).second;
     const int signal = WSTOPSIG(status);
     const int event = status >> 16;
-    if (signal == (SIGTRAP | 0x80)) return at_system_call(pid);
+    if (signal == (SIGTRAP | 0x80) || event == PTRACE_EVENT_SECCOMP) return at_system_call(pid);
     if (event != 0 || (is_new && signal == SIGSTOP) || just_born_.erase(pid) != 0) {
       note_birth(pid, event);
       return resume(pid, 0);
@@ -262,15 +131,17 @@ class Tracer {
   void at_system_call(pid_t pid) {
     __ptrace_syscall_info info{};
     const long got = ::ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info);
-    if (got > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY && counts(pid)) {
-      const auto row = calls_.find(static_cast<long>(info.entry.nr));
-      if (row != calls_.end() && is_the_one(pid, row->second, info)) return strike(pid);
-    }
+    // Both kinds of stop lay number and arguments out alike.
+    const bool before =
+        info.op == PTRACE_SYSCALL_INFO_ENTRY || info.op == PTRACE_SYSCALL_INFO_SECCOMP;
+    if (got > 0 && before && counts(pid) && is_the_one(pid, info)) return strike(pid);
     resume(pid, 0);
   }
 
   [[nodiscard]] bool counts(pid_t pid) const {
-    return !cut_.reached && (counted_ == Counted::everybody || process_of(pid) == first_);
+    if (cut_.reached) return false;
+    if (counted_ == Counted::everybody) return true;
+    return (process_of(pid) == first_) == (counted_ == Counted::first_process);
   }
 
   static pid_t process_of(pid_t thread) {
@@ -283,15 +154,14 @@ class Tracer {
     return line == nullptr ? thread : static_cast<pid_t>(std::strtol(line + 6, nullptr, 10));
   }
 
-  bool is_the_one(pid_t pid, const Row& row, const __ptrace_syscall_info& info) {
+  bool is_the_one(pid_t pid, const __ptrace_syscall_info& info) {
     Arguments arguments{};
-    for (std::size_t i = 0; i < arguments.size(); ++i)
-      arguments.at(i) = info.entry.args[i];
-    const auto subject = change(pid, row.kind, arguments);
-    if (!subject || ++cut_.calls != nth_) return false;
+    std::copy(std::begin(info.entry.args), std::end(info.entry.args), arguments.begin());
+    const auto call = changing_call(pid, static_cast<long>(info.entry.nr), arguments);
+    if (!call || ++cut_.calls != nth_) return false;
     cut_.reached = true;
-    cut_.call = row.name;
-    cut_.subject = *subject;
+    cut_.call = call->name;
+    cut_.subject = call->subject;
     return true;
   }
 
@@ -318,14 +188,15 @@ class Tracer {
     if (survivor) return release(pid);
     // One that was being born while the others were struck.
     if (cut_.reached && victim_ == Victim::everybody) ::kill(process_of(pid), SIGKILL);
-    ::ptrace(PTRACE_SYSCALL, pid, nullptr, static_cast<long>(signal));
+    const auto go_on = stops_ == Stops::at_every_call ? PTRACE_SYSCALL : PTRACE_CONT;
+    ::ptrace(go_on, pid, nullptr, static_cast<long>(signal));
   }
 
   unsigned nth_;
   Victim victim_;
   Counted counted_;
+  Stops stops_;
   pid_t first_ = -1;
-  std::map<long, Row> calls_;
   std::set<pid_t> alive_;
   std::set<pid_t> just_born_;
   std::set<pid_t> released_;

@@ -25,7 +25,7 @@ struct TracedProgram {
 /// Who dies. A power cut takes everybody; a crash takes the program, and its children live on.
 enum class Victim { everybody, first_process };
 /// Whose calls count.
-enum class Counted { everybody, first_process };
+enum class Counted { everybody, first_process, children };
 
 struct Cut {
   bool reached = false;  ///< whether there was an N-th call, and it was prevented

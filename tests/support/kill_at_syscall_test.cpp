@@ -47,6 +47,18 @@ TEST_F(KillAtSyscall, GivenMoreCallsThanThereAre_ThenNotReached) {
   EXPECT_FALSE(cut("mkdir a", 2).reached);
 }
 
+TEST_F(KillAtSyscall, GivenCallsOfProgramAndChild_ThenEachCanBeCountedAlone) {
+  const std::string script = "echo 1 > a; (echo 2 > b; echo 3 > c); mkdir d";
+
+  const auto own = cut(script, 0, Victim::everybody, Counted::first_process);
+  const auto theirs = cut(script, 2, Victim::everybody, Counted::children);
+
+  EXPECT_EQ(own.calls, 2U);  // mkdir is a child, too
+  EXPECT_TRUE(theirs.reached);
+  EXPECT_TRUE(fs::exists(directory_ / "b"));
+  EXPECT_EQ(fs::file_size(directory_ / "b"), 0U);
+}
+
 TEST_F(KillAtSyscall, GivenReadingAndPipes_ThenNothingCounts) {
   EXPECT_EQ(cut("cat /etc/passwd | cat > /dev/null; echo x | cat >&2", 0).calls, 0U);
 }

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Which system calls change something that outlives the process that makes them.
+namespace patchbay::testing {
+
+using Arguments = std::array<unsigned long long, 6>;
+
+struct ChangingCall {
+  const char* name;     ///< "renameat2"
+  std::string subject;  ///< path it is about, as far as that is easy to tell
+};
+
+/// What the call of `pid`, which is stopped in front of it, would change; nothing if it would not.
+std::optional<ChangingCall> changing_call(pid_t pid, long number, const Arguments& arguments);
+
+/// A filter that stops a traced process in front of those calls (and a few more), so that all the
+/// others run at full speed. Without a tracer they fail.
+std::vector<sock_filter> filter_of_changing_calls();
+
+}  // namespace patchbay::testing
