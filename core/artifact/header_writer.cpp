@@ -164,8 +164,8 @@ Result<std::string> meta_data_text(const PayloadSpec& payload) {
   return json.empty() ? Result<std::string>{std::string{}} : text_of(json);
 }
 
-TarEntry entry(std::string name, unsigned mode) {
-  TarEntry made;
+TarMember entry(std::string name, unsigned mode) {
+  TarMember made;
   made.name = std::move(name);
   made.mode = mode;
   return made;

@@ -18,7 +18,7 @@ std::string octal(std::uint64_t value, std::size_t digits) {
   return text;
 }
 
-std::string ustar_block(const TarEntry& entry, char type) {
+std::string ustar_block(const TarMember& entry, char type) {
   assert(entry.name.size() <= kNameBytes);
   std::string block(kBlock, '\0');
   const auto put = [&](std::size_t at, std::string_view text) {
@@ -59,15 +59,15 @@ std::string pax_name(const std::string& name) {
 
 }  // namespace
 
-std::string tar_header_text(const TarEntry& entry) {
+std::string tar_header_text(const TarMember& entry) {
   if (entry.size < kUstarSizeLimit && entry.size_record == SizeRecord::when_needed)
     return ustar_block(entry, '0');
   const std::string record = pax_record("size", std::to_string(entry.size));
-  TarEntry pax;
+  TarMember pax;
   pax.name = pax_name(entry.name);
   pax.size = record.size();
   pax.mode = 0;
-  TarEntry plain = entry;
+  TarMember plain = entry;
   if (plain.size >= kUstarSizeLimit) plain.size = 0;
   return ustar_block(pax, 'x') + record + std::string(tar_padding(record.size()), '\0') +
          ustar_block(plain, '0');
@@ -77,8 +77,8 @@ std::size_t tar_padding(std::uint64_t size) {
   return static_cast<std::size_t>((kBlock - size % kBlock) % kBlock);
 }
 
-std::string tar_entry_text(const TarEntry& entry, std::string_view content) {
-  TarEntry sized = entry;
+std::string tar_entry_text(const TarMember& entry, std::string_view content) {
+  TarMember sized = entry;
   sized.size = content.size();
   return tar_header_text(sized) + std::string{content} +
          std::string(tar_padding(content.size()), '\0');

@@ -14,7 +14,7 @@ inline constexpr std::uint64_t kUstarSizeLimit = std::uint64_t{1} << 33U;
 
 enum class SizeRecord : std::uint8_t { when_needed, always };
 
-struct TarEntry {
+struct TarMember {
   std::string name;  ///< at most 100 bytes, ASCII
   std::uint64_t size = 0;
   unsigned mode = 0600;
@@ -24,7 +24,7 @@ struct TarEntry {
 };
 
 /// The header blocks in front of the entry's content.
-std::string tar_header_text(const TarEntry& entry);
+std::string tar_header_text(const TarMember& entry);
 
 /// How many zeros go behind `size` bytes of content.
 std::size_t tar_padding(std::uint64_t size);
@@ -33,6 +33,6 @@ std::size_t tar_padding(std::uint64_t size);
 inline constexpr std::size_t kTarEndBytes = 1024;
 
 /// A whole entry with its content, for what is small enough to be in memory.
-std::string tar_entry_text(const TarEntry& entry, std::string_view content);
+std::string tar_entry_text(const TarMember& entry, std::string_view content);
 
 }  // namespace patchbay::artifact

@@ -52,7 +52,7 @@ class OutputFile final : public ByteSink {
 /// A payload file that is open, with what its tar header says.
 struct InputFile {
   UniqueFd fd;
-  TarEntry entry;
+  TarMember entry;
 };
 
 /// Latest time that files may have, for builds that are to be the same tomorrow.
@@ -157,7 +157,7 @@ Status Writer::write() {
 }
 
 Status Writer::write_small(const std::string& name, std::string_view content) {
-  TarEntry entry;
+  TarMember entry;
   entry.name = name;
   return out_.write(tar_entry_text(entry, content));
 }
@@ -183,7 +183,7 @@ Status Writer::fill_in_manifest() {
   PB_TRY(const Digest header, sha256(as_bytes(header_)));
   PB_TRY(const Digest version, sha256(as_bytes(kVersionText)));
   manifest_ += manifest_line(header, "header.tar" + suffix_) + manifest_line(version, "version");
-  TarEntry entry;
+  TarMember entry;
   entry.name = "manifest";
   PB_CHECK(out_.fill_in(manifest_at_, tar_entry_text(entry, manifest_)));
   if (spec_.signing_keys.empty()) return Done{};
@@ -209,7 +209,7 @@ Status Writer::write_data(std::size_t payload) {
     most += input.entry.size + 4 * 512;
     inputs.push_back(std::move(input));
   }
-  TarEntry entry;
+  TarMember entry;
   entry.name = "data/" + index_text(payload) + ".tar" + suffix_;
   // The compressed size is known only afterwards; room for a large one is left where it may be one.
   // (Compression can make random bytes larger by a little, hence the margin.)

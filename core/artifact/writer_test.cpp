@@ -311,7 +311,7 @@ TEST_F(WriterTest, GivenSameInput_WhenWrittenTwice_ThenSameBytes) {
 }
 
 TEST_F(WriterTest, GivenEntryOf8GiB_WhenItsHeaderIsWritten_ThenTarReadsTheSizeFromThePaxRecord) {
-  TarEntry entry;
+  TarMember entry;
   entry.name = "data/0000.tar.gz";
   entry.size = kUstarSizeLimit;
   const std::string header = tar_header_text(entry);
@@ -329,7 +329,7 @@ TEST_F(WriterTest, GivenEntryOf8GiB_WhenItsHeaderIsWritten_ThenTarReadsTheSizeFr
 }
 
 TEST_F(WriterTest, GivenRoomForAnyKindOfSize_WhenASmallOneIsFilledIn_ThenTarReadsIt) {
-  TarEntry entry;
+  TarMember entry;
   entry.name = "data/0000.tar";
   entry.size_record = SizeRecord::always;
   const std::size_t reserved = tar_header_text(entry).size();

@@ -55,8 +55,8 @@ class Module {
   virtual Result<std::string> ask(Call question) = 0;
 
   /// ProvidePayloadFileSizes, then Download or DownloadWithFileSizes with the stream handshake; a
-  /// module that exits 0 without opening `stream-next` gets the files stored under `files/`,
-  /// synced. Every file of `source` is consumed and verified before success is returned.
+  /// module that exits 0 without opening `stream-next` gets the files stored under `files/`.
+  /// Every file of `source` is consumed and verified before success is returned.
   virtual Status download(PayloadSource& source) = 0;
 };
 

@@ -56,10 +56,9 @@ Status store_files(const os::Directory& tree, PayloadSource& source) {
   PB_CHECK(make_files_directory(tree));
   for (;;) {
     PB_TRY(const auto file, source.next_file());
-    if (!file) break;
+    if (!file) return Done{};
     PB_CHECK(store_file(tree, *file, source));
   }
-  return sync_tree(tree);
 }
 
 }  // namespace patchbay::host

@@ -83,7 +83,7 @@ Status WorkTree::create(const TreeContent& content) const {
   for (const auto& file : files_of(content)) {
     PB_CHECK(write_new(tree, file.name, file.text).context("work tree"));
   }
-  return sync_tree(tree);
+  return Done{};
 }
 
 bool WorkTree::exists() const {
@@ -98,13 +98,16 @@ Status WorkTree::remove_all(const std::string& datastore) {
   return os::remove_tree(payloads_directory(datastore)).context("remove work trees");
 }
 
-Status sync_tree(const os::Directory& tree) {
+Status WorkTree::sync_all(const std::string& datastore) {
+  const std::string path = payloads_directory(datastore);
+  PB_TRY(const UniqueFd payloads,
+         os::open_file(path, O_RDONLY | O_DIRECTORY).context("work trees"));
   // One syncfs instead of an fsync for each file and directory: a single journal commit, a fifth of
-  // the time, and it covers the names of NNNN and tree as well. Since Linux 5.8 it reports write
-  // errors like fsync does. Its price is that other people's dirty data on the same file system
-  // goes to disk earlier than it had to.
-  if (::syncfs(tree.fd()) == 0) return Done{};
-  return Error::from_errno(errno, "sync the file system of " + tree.path());
+  // the time, and it covers the names that lead to the files as well. Since Linux 5.8 it reports
+  // write errors like fsync does. Its price is that other people's dirty data on the same file
+  // system goes to disk earlier than it had to.
+  if (::syncfs(payloads.get()) == 0) return Done{};
+  return Error::from_errno(errno, "sync the file system of " + path);
 }
 
 }  // namespace patchbay::host

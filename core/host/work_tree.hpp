@@ -28,7 +28,8 @@ class WorkTree {
   /// The tree of payload `index`, whether or not it exists on disk.
   WorkTree(const std::string& datastore, std::size_t index);
 
-  /// Removes what is there and builds the tree anew: version, current_*, header/, tmp/. Durable.
+  /// Removes what is there and builds the tree anew: version, current_*, header/, tmp/. Not yet
+  /// durable: see sync_all().
   [[nodiscard]] Status create(const TreeContent& content) const;
   [[nodiscard]] bool exists() const;
   /// Removes NNNN with everything in it; success when it is not there.
@@ -41,12 +42,14 @@ class WorkTree {
   /// changed).
   static Status remove_all(const std::string& datastore);
 
+  /// Makes every tree below the datastore survive a power cut, with all that is in it. Needed once,
+  /// after the download and before anything is installed: a tree lost before then is an interrupted
+  /// download.
+  static Status sync_all(const std::string& datastore);
+
  private:
   std::string directory_;  ///< .../NNNN
   std::string path_;       ///< .../NNNN/tree
 };
-
-/// Makes all that is in `tree` now survive a power cut, with the names that lead to it.
-Status sync_tree(const os::Directory& tree);
 
 }  // namespace patchbay::host
