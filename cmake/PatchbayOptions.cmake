@@ -16,9 +16,10 @@ target_compile_options(patchbay_options INTERFACE
     -Woverloaded-virtual -Wsuggest-override>
   -fvisibility=hidden -ffunction-sections -fdata-sections)
 target_link_options(patchbay_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
-# Relative relocations packed: a quarter of the client's start-up is relocation.
+# Relative relocations packed: a quarter of the client's start-up is relocation. Linkers that do not
+# know the option only warn.
 include(CheckLinkerFlag)
-check_linker_flag(CXX -Wl,-z,pack-relative-relocs PATCHBAY_HAVE_PACKED_RELOCATIONS)
+check_linker_flag(CXX -Wl,-z,pack-relative-relocs,--fatal-warnings PATCHBAY_HAVE_PACKED_RELOCATIONS)
 if(PATCHBAY_HAVE_PACKED_RELOCATIONS)
   target_link_options(patchbay_options INTERFACE -Wl,-z,pack-relative-relocs)
 endif()
