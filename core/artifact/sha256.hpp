@@ -21,7 +21,7 @@ class Sha256 {
   void update(ByteSpan bytes);
 
   /// The sum of everything since the last finish(); starts anew. Fails (internal) when the crypto
-  /// library failed anywhere on the way, for example because its configuration forbids SHA-256.
+  /// library failed anywhere on the way.
   Result<Digest> finish();
 
  private:
