@@ -124,6 +124,13 @@ void add_patchbay_commands(CLI::App& app, Options& options) {
   add_command(config, "check", "Errors and doubtful entries; exit code 1 when there are errors");
 }
 
+/// What Mender's client up to 3.x took and what means nothing without a server and a syslog.
+void add_old_mender_options(CLI::App& app) {
+  app.add_flag("--no-syslog")->description("No effect");
+  app.add_flag("-F,--forcebootstrap")->description("No effect");
+  app.add_option("--passphrase-file")->description("No effect")->type_name("FILE");
+}
+
 void add_server_commands(CLI::App& app) {
   for (const char* const name : kServerCommands) {
     add_command(app, name, "Needs a server, which this version does not talk to");
@@ -137,9 +144,19 @@ std::string command_of(const CLI::App& app) {
   return chosen.front()->get_name() + (inner.empty() ? "" : " " + inner);
 }
 
-int usage_code(Face face, bool unknown_command) {
+enum class Mistake : std::uint8_t { unknown_command, other };
+
+int usage_code(Face face, Mistake mistake) {
   if (face == Face::patchbay) return exit_code::kUsage;
-  return face == Face::mender && unknown_command ? 3 : 1;
+  return face == Face::mender && mistake == Mistake::unknown_command ? 3 : 1;
+}
+
+/// A word where a command was expected, and none that we know.
+Mistake kind_of(const CLI::App& app) {
+  const auto unknown = app.remaining();
+  const bool is_command =
+      app.get_subcommands().empty() && !unknown.empty() && !unknown.front().starts_with('-');
+  return is_command ? Mistake::unknown_command : Mistake::other;
 }
 
 ExitNow explain_mistake(const CLI::App& app, const CLI::Error& mistake, Face face) {
@@ -149,8 +166,7 @@ ExitNow explain_mistake(const CLI::App& app, const CLI::Error& mistake, Face fac
     std::cout << app.help();
     std::cerr << "Could not fulfill request: " << mistake.what() << "\n";
   }
-  const bool unknown = app.get_subcommands().empty();
-  return ExitNow{usage_code(face, unknown)};
+  return ExitNow{usage_code(face, kind_of(app))};
 }
 
 }  // namespace
@@ -176,6 +192,7 @@ std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* a
   } else {
     add_server_commands(app);
   }
+  if (options.face == Face::mender) add_old_mender_options(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -191,7 +208,7 @@ std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* a
   options.command = command_of(app);
   if (options.command.empty()) {
     std::cout << app.help();
-    return ExitNow{usage_code(options.face, true)};
+    return ExitNow{options.face == Face::mender ? 0 : usage_code(options.face, Mistake::other)};
   }
   return options;
 }
