@@ -79,15 +79,6 @@ Result<Event> Driver::perform(const StateRow& facts) {
   return Event::ok;
 }
 
-Status Driver::call_module(std::size_t payload, host::Call call) {
-  auto status = [&]() -> Status {
-    PB_TRY(host::Module* const module, modules_.module(payload));
-    return module->call(call);
-  }();
-  if (modules_.size() == 1) return status;
-  return std::move(status).context("payload " + std::to_string(payload));
-}
-
 Result<Event> Driver::run_scripts(const StateRow& facts) {
   PB_CHECK(scripts_.run(facts.detail, facts.action == Action::scripts
                                           ? Scripts::OnFailure::stop
@@ -97,11 +88,11 @@ Result<Event> Driver::run_scripts(const StateRow& facts) {
 
 Result<Event> Driver::download() {
   for (std::size_t i = 0; i < modules_.size(); ++i) {
-    PB_TRY(host::Module* const module, modules_.module(i));
     ReaderSource source{*parts_.reader, i, parts_.observer, parts_.artifact_size};
-    PB_CHECK(module->download(source));
+    PB_CHECK(modules_.download(i, source));
   }
   PB_CHECK(parts_.reader->finish());
+  PB_CHECK(host::WorkTree::sync_all(parts_.settings.datastore));
   parts_.observer.downloading(parts_.reader->bytes_consumed(), parts_.artifact_size);
   return Event::ok;
 }
@@ -116,7 +107,7 @@ Result<Event> Driver::call_modules(const StateRow& facts) {
         return std::move(status).error();
       }
     }
-    PB_CHECK(call_module(i, call_of(facts.detail)));
+    PB_CHECK(modules_.call(i, call_of(facts.detail)));
   }
   return Event::ok;
 }
@@ -124,7 +115,7 @@ Result<Event> Driver::call_modules(const StateRow& facts) {
 Result<Event> Driver::call_all_modules(const StateRow& facts) {
   Status first = Done{};
   for (std::size_t i = 0; i < modules_.size(); ++i) {
-    keep_first(first, call_module(i, call_of(facts.detail)));
+    keep_first(first, modules_.call(i, call_of(facts.detail)));
   }
   PB_CHECK(first);
   return Event::ok;
@@ -135,7 +126,7 @@ Result<Event> Driver::roll_back(const StateRow& facts) {
   for (std::size_t i = modules_.size(); i-- > 0;) {
     const PayloadRecord& payload = journal_.payloads[i];
     if (!payload.begun || !payload.can_roll_back) continue;
-    keep_first(first, call_module(i, call_of(facts.detail)));
+    keep_first(first, modules_.call(i, call_of(facts.detail)));
   }
   if (!first) outcome_.undo_failed = true;
   PB_CHECK(first);
@@ -145,8 +136,7 @@ Result<Event> Driver::roll_back(const StateRow& facts) {
 
 Result<Event> Driver::ask_reboot() {
   for (std::size_t i = 0; i < modules_.size(); ++i) {
-    PB_TRY(host::Module* const module, modules_.module(i));
-    PB_TRY(journal_.payloads[i].reboot, host::needs_reboot(*module));
+    PB_TRY(journal_.payloads[i].reboot, modules_.needs_reboot(i));
   }
   const bool wants =
       journal_.wants_reboot(host::Reboot::custom) || journal_.wants_reboot(host::Reboot::automatic);
@@ -160,8 +150,7 @@ Result<Event> Driver::ask_reboot_again() {
   bool wants = false;
   for (std::size_t i = 0; i < modules_.size(); ++i) {
     if (!journal_.payloads[i].begun) continue;
-    PB_TRY(host::Module* const module, modules_.module(i));
-    PB_TRY(journal_.payloads[i].reboot, host::needs_reboot(*module));
+    PB_TRY(journal_.payloads[i].reboot, modules_.needs_reboot(i));
     wants = wants || journal_.payloads[i].reboot != host::Reboot::no;
   }
   return wants ? Event::yes : Event::ok;
@@ -170,8 +159,7 @@ Result<Event> Driver::ask_reboot_again() {
 Result<Event> Driver::ask_commit() {
   if (journal_.mode == Mode::unattended) return Event::ok;
   for (std::size_t i = 0; i < modules_.size(); ++i) {
-    PB_TRY(host::Module* const module, modules_.module(i));
-    PB_TRY(const bool supported, host::supports_rollback(*module));
+    PB_TRY(const bool supported, modules_.supports_rollback(i));
     if (!supported) outcome_.no_way_back = true;
   }
   if (!outcome_.no_way_back) stop_before_.insert("ArtifactCommit_Enter");
@@ -185,14 +173,12 @@ Result<Event> Driver::ask_rollback() {
   for (std::size_t i = 0; i < modules_.size(); ++i) {
     PayloadRecord& payload = journal_.payloads[i];
     if (!payload.begun) continue;
-    PB_TRY(host::Module* const module, modules_.module(i));
-    PB_TRY(payload.can_roll_back, host::supports_rollback(*module));
+    PB_TRY(payload.can_roll_back, modules_.supports_rollback(i));
     any = any || payload.can_roll_back;
     if (payload.can_roll_back) continue;
     outcome_.no_way_back = true;
     journal_.inconsistent = true;
-    parts_.log.error("payload " + std::to_string(i) + " (" + payload.type +
-                     ") cannot be rolled back: its module does not support it");
+    parts_.log.error(modules_.label(i) + " cannot be rolled back: its module does not support it");
   }
   return any ? Event::yes : Event::ok;
 }
@@ -203,7 +189,7 @@ Result<Event> Driver::reboot(const StateRow& facts) {
     const std::size_t payload = facts.state == State::reboot ? i : modules_.size() - 1 - i;
     if (journal_.payloads[payload].reboot != host::Reboot::custom) continue;
     if (!journal_.payloads[payload].begun) continue;
-    keep_first(first, call_module(payload, call_of(facts.detail)));
+    keep_first(first, modules_.call(payload, call_of(facts.detail)));
     if (!first && facts.state == State::reboot) return std::move(first).error();
   }
   if (journal_.wants_reboot(host::Reboot::automatic)) {
@@ -218,7 +204,7 @@ Result<Event> Driver::verify(const StateRow& facts) {
     const std::size_t payload = facts.state == State::verify_reboot ? i : modules_.size() - 1 - i;
     const PayloadRecord& record = journal_.payloads[payload];
     if (!record.begun || record.reboot == host::Reboot::no) continue;
-    PB_CHECK(call_module(payload, call_of(facts.detail)));
+    PB_CHECK(modules_.call(payload, call_of(facts.detail)));
   }
   return Event::ok;
 }
@@ -226,7 +212,7 @@ Result<Event> Driver::verify(const StateRow& facts) {
 Result<Event> Driver::clean_up() {
   Status first = Done{};
   for (std::size_t i = 0; i < modules_.size(); ++i) {
-    if (modules_.tree(i).exists()) keep_first(first, call_module(i, host::Call::cleanup));
+    if (modules_.tree(i).exists()) keep_first(first, modules_.call(i, host::Call::cleanup));
   }
   keep_first(first, remove_traces());
   PB_CHECK(first);

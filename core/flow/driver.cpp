@@ -13,9 +13,17 @@ namespace {
 
 constexpr std::string_view kInconsistentSuffix = "_INCONSISTENT";
 
-/// The boundary of the undo: a state that comes with it on record has been decided.
-bool is_recorded_commit(State state) {
-  return state == State::commit_leave;
+/// The states of an update that has not failed whose entry in the journal makes the commit
+/// irrevocable.
+bool is_past_commit(State state) {
+  return state == State::commit_leave || state == State::cleanup;
+}
+
+/// Whether the store says what is installed now, together with this journal; see write_journal().
+/// An update that waits in front of the Leave scripts of its commit can still be undone.
+bool has_recorded_result(const Journal& journal) {
+  return is_past_commit(journal.state) &&
+         !(journal.state == State::commit_leave && journal.stopped);
 }
 
 /// Whether the machine or a module reboots in this state or right after it.
@@ -61,7 +69,10 @@ Driver::Driver(const Parts& parts, Journal journal, std::set<std::string> stop_b
 
 Outcome Driver::resume() {
   State state = resume_state();
-  if (journal_.stopped) return run(state);
+  if (journal_.stopped) {
+    outcome_.only_cleaned_up = state == State::cleanup;
+    return run(state);
+  }
 
   const StateRow& interrupted = row(journal_.state);
   const bool before_install = interrupted.record.empty() && state == State::cleanup;
@@ -72,7 +83,9 @@ Outcome Driver::resume() {
   }
   if (journal_.failed && !outcome_.failed_in) outcome_.failed_in = journal_.state;
   resumed_at_ = row(state).resume;
-  ++journal_.resumes;
+  // A reboot that was due has interrupted nothing; reboots have a bound of their own.
+  const bool was_due = leads_to_reboot(journal_.state) && rebooted_since_;
+  if (!was_due) ++journal_.resumes;
   if (journal_.resumes > kMaxResumes) {
     state =
         give_up(row(state), "it was interrupted there " + std::to_string(kMaxResumes) + " times");
@@ -126,14 +139,15 @@ bool Driver::stops_before(const StateRow& facts) const {
 }
 
 Outcome Driver::stop(const StateRow& facts) {
+  Journal before = journal_;
   journal_.state = facts.state;
   journal_.stopped = true;
   journal_.resumes = 0;
   if (auto status = write_journal(); !status) {
-    if (journal_.failed) return run(facts.give_up);
+    // Nobody could go on from a stop that is not on record.
     stop_before_.clear();
-    blame(std::move(status).error(), facts.state);
-    return run(*next(facts.state, Event::failed));
+    journal_ = std::move(before);
+    return run(without_entry(facts, status.error()));
   }
   outcome_.stopped_before = facts.state;
   const bool waiting = facts.state == State::commit_enter && !journal_.failed;
@@ -148,24 +162,27 @@ State Driver::step(const StateRow& facts) {
   }
   const bool has_effects = !is_question(facts.action) && facts.action != Action::ask_commit;
   if (has_effects) {
-    const State before = journal_.state;
     if (auto status = enter(facts); !status) {
-      const bool decided = journal_.failed || is_recorded_commit(before);
-      if (!decided) return cannot_journal(facts, status.error());
-      parts_.log.warning("going on without a journal entry: " + status.error().message());
+      const State instead = without_entry(facts, status.error());
+      if (instead != facts.state) return instead;
     }
   }
   parts_.observer.entering(facts.state);
   return *next(facts.state, carry_out(facts));
 }
 
-/// What cannot be journaled is not begun. After the modules' commit that means to undo it: the
-/// journal still stands at the commit, from where every later start undoes it as well.
-State Driver::cannot_journal(const StateRow& facts, const Error& error) {
+/// Where to go when `facts.state` could not be journaled. Once the end is decided, on: every later
+/// start would do the same. Before, what cannot be journaled is not begun. After the modules'
+/// commit that means to undo it: the journal still stands at the commit, from where every later
+/// start undoes it as well.
+State Driver::without_entry(const StateRow& facts, const Error& error) {
+  if (journal_.failed || has_recorded_result(journal_)) {
+    parts_.log.warning("going on without a journal entry: " + error.message());
+    return facts.state;
+  }
   parts_.log.error(error.message());
   blame(error, facts.state);
-  const bool after_commit = facts.state == State::commit_leave || facts.state == State::cleanup;
-  return after_commit ? State::commit_error : *next(facts.state, Event::failed);
+  return is_past_commit(facts.state) ? State::commit_error : *next(facts.state, Event::failed);
 }
 
 State Driver::give_up(const StateRow& facts, const std::string& why) {
@@ -177,7 +194,8 @@ State Driver::give_up(const StateRow& facts, const std::string& why) {
     return facts.give_up;
   }
   blame(std::move(error), facts.state);
-  journal_.inconsistent = true;
+  // What is given up before the undo is left to the undo.
+  if (facts.give_up != State::ask_rollback) journal_.inconsistent = true;
   return facts.give_up;
 }
 
@@ -205,8 +223,7 @@ Status Driver::write_journal() {
   journal_.boot_id = parts_.settings.boot_id;
   store::Transaction transaction;
   record_journal(journal_, transaction);
-  const bool decided = journal_.state == State::cleanup || journal_.state == State::commit_leave;
-  if (decided && !journal_.stopped) PB_CHECK(record_result(transaction));
+  if (has_recorded_result(journal_)) PB_CHECK(record_result(transaction));
   return parts_.store.commit(transaction).context("write the journal");
 }
 

@@ -55,7 +55,7 @@ class Driver {
   [[nodiscard]] State give_up(const StateRow& facts, const std::string& why);
   Outcome stop(const StateRow& facts);
   State step(const StateRow& facts);
-  State cannot_journal(const StateRow& facts, const Error& error);
+  State without_entry(const StateRow& facts, const Error& error);
   Event carry_out(const StateRow& facts);
   Status enter(const StateRow& facts);
   Status write_journal();
@@ -80,7 +80,6 @@ class Driver {
   /// Work trees and scripts, whatever the modules say.
   Status remove_traces();
 
-  Status call_module(std::size_t payload, host::Call call);
   Status record_result(store::Transaction& transaction) const;
 
   Parts parts_;

@@ -1,7 +1,9 @@
 #include "core/flow/journal.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "core/store/standalone.hpp"
 
@@ -23,6 +25,13 @@ json to_json(const PayloadRecord& payload) {
   return out;
 }
 
+host::Reboot reboot_from(const std::string& name) {
+  for (const auto kind : {host::Reboot::no, host::Reboot::custom, host::Reboot::automatic}) {
+    if (name == host::to_string(kind)) return kind;
+  }
+  throw std::runtime_error("unknown reboot \"" + name + "\"");
+}
+
 PayloadRecord payload_from(const json& in) {
   PayloadRecord payload;
   payload.type = in.at("type").get<std::string>();
@@ -32,10 +41,7 @@ PayloadRecord payload_from(const json& in) {
   }
   payload.begun = in.at("begun").get<bool>();
   payload.can_roll_back = in.at("can_roll_back").get<bool>();
-  const auto reboot = in.at("reboot").get<std::string>();
-  for (const auto kind : {host::Reboot::custom, host::Reboot::automatic}) {
-    if (reboot == host::to_string(kind)) payload.reboot = kind;
-  }
+  payload.reboot = reboot_from(in.at("reboot").get<std::string>());
   return payload;
 }
 
@@ -71,17 +77,14 @@ std::optional<std::string> mender_record(const Journal& journal) {
   store::StandaloneRecord record;
   record.artifact_name = journal.artifact_name;
   record.artifact_group = journal.artifact_group;
-  bool any_clears = false;
-  std::vector<std::string> clears;
+  std::vector<store::ProvidesChange> changes;
   for (const PayloadRecord& payload : journal.payloads) {
     record.payload_types.push_back(payload.type);
-    record.provides.insert(payload.change.provides.begin(), payload.change.provides.end());
-    any_clears = any_clears || payload.change.clears;
-    if (payload.change.clears) {
-      clears.insert(clears.end(), payload.change.clears->begin(), payload.change.clears->end());
-    }
+    changes.push_back(payload.change);
   }
-  if (any_clears) record.clears = clears;
+  store::ProvidesChange merged = store::merge(changes);
+  record.provides = std::move(merged.provides);
+  record.clears = std::move(merged.clears);
   const bool mender_stops_before = journal.state == State::install_enter ||
                                    journal.state == State::commit_enter ||
                                    journal.state == State::commit_leave;
@@ -135,8 +138,9 @@ Result<Journal> from_mender(const store::StandaloneRecord& record) {
       place->state == State::rollback_enter || place->state == State::failure_enter;
   journal.failed = record.failed || undoing;
   journal.rolled_back = record.rolled_back;
-  journal.inconsistent =
-      journal.failed && !record.rolled_back && place->state != State::rollback_enter;
+  const bool undo_is_past = place->state == State::commit_leave ||
+                            place->state == State::failure_enter || place->state == State::cleanup;
+  journal.inconsistent = journal.failed && !record.rolled_back && undo_is_past;
   return journal;
 }
 

@@ -1,5 +1,7 @@
 #include "core/flow/module_set.hpp"
 
+#include "core/base/bytes.hpp"
+
 namespace patchbay::flow {
 
 /// Adds the payload's index to what its module reports.
@@ -27,6 +29,35 @@ ModuleSet::~ModuleSet() = default;
 
 const host::WorkTree& ModuleSet::tree(std::size_t payload) const {
   return slots_.at(payload).tree;
+}
+
+std::string ModuleSet::label(std::size_t payload) const {
+  return "payload " + std::to_string(payload) + " (" + printable(slots_.at(payload).type) + ")";
+}
+
+Status ModuleSet::labelled(std::size_t payload, Status status) const {
+  if (slots_.size() == 1) return status;
+  return std::move(status).context(label(payload));
+}
+
+Status ModuleSet::download(std::size_t payload, host::PayloadSource& source) {
+  const auto found = module(payload);
+  return labelled(payload, found ? (*found)->download(source) : Status{found.error()});
+}
+
+Status ModuleSet::call(std::size_t payload, host::Call call) {
+  const auto found = module(payload);
+  return labelled(payload, found ? (*found)->call(call) : Status{found.error()});
+}
+
+Result<host::Reboot> ModuleSet::needs_reboot(std::size_t payload) {
+  PB_TRY(host::Module* const found, module(payload).context(label(payload)));
+  return host::needs_reboot(*found).context(label(payload));
+}
+
+Result<bool> ModuleSet::supports_rollback(std::size_t payload) {
+  PB_TRY(host::Module* const found, module(payload).context(label(payload)));
+  return host::supports_rollback(*found).context(label(payload));
 }
 
 Result<host::Module*> ModuleSet::module(std::size_t payload) {

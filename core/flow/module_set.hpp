@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/flow/journal.hpp"
@@ -20,8 +21,14 @@ class ModuleSet {
   ~ModuleSet();
 
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
-  Result<host::Module*> module(std::size_t payload);
   [[nodiscard]] const host::WorkTree& tree(std::size_t payload) const;
+  /// "payload 1 (single-file)": errors below begin with it where it is not plain from the rest.
+  [[nodiscard]] std::string label(std::size_t payload) const;
+
+  Status download(std::size_t payload, host::PayloadSource& source);
+  Status call(std::size_t payload, host::Call call);
+  Result<host::Reboot> needs_reboot(std::size_t payload);
+  Result<bool> supports_rollback(std::size_t payload);
 
  private:
   class Reporter;
@@ -31,6 +38,11 @@ class ModuleSet {
     std::unique_ptr<Reporter> reporter;
     std::unique_ptr<host::Module> module;
   };
+  Result<host::Module*> module(std::size_t payload);
+  /// What a module says about a call names its type already: which payload is only told apart where
+  /// there are several.
+  [[nodiscard]] Status labelled(std::size_t payload, Status status) const;
+
   const Settings& settings_;
   Log& log_;
   std::vector<Slot> slots_;

@@ -27,6 +27,7 @@ struct Outcome {
   std::vector<std::string> payload_types;
   bool reboot_needed = false;      ///< a payload asked for a reboot that nobody has done yet
   bool no_way_back = false;        ///< a module without rollback: committed at once, or not undone
+  bool only_cleaned_up = false;    ///< it was stopped before Cleanup, and only that was left
   bool cleanup_failed = false;     ///< a module's Cleanup failed; the end above holds all the same
   bool empty_payload = false;      ///< nothing but provides
   bool install_began = false;      ///< ArtifactInstall, or a script before it, was started

@@ -131,11 +131,10 @@ Status Updater::check_reversibility(const Journal& journal,
   if (!required && journal.payloads.size() < 2) return Done{};
   ModuleSet modules{settings_, journal.payloads, log_, observer_};
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    PB_TRY(host::Module* const module, modules.module(i));
-    PB_TRY(const bool supported, host::supports_rollback(*module));
+    PB_TRY(const bool supported, modules.supports_rollback(i));
     if (supported) continue;
-    const std::string what = "payload " + std::to_string(i) + " (" + journal.payloads[i].type +
-                             ") cannot be rolled back once its installation has begun";
+    const std::string what =
+        modules.label(i) + " cannot be rolled back once its installation has begun";
     if (required) return Error{ErrorCode::denied, what + "; --strict refuses that"};
     observer_.notice(what);
   }
