@@ -21,7 +21,8 @@ std::size_t terminal_width() {
 }
 
 std::string bar(double fraction) {
-  const auto filled = static_cast<std::size_t>(fraction * static_cast<double>(kBarWidth));
+  const auto filled =
+      static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(kBarWidth));
   return "[" + std::string(filled, '=') + std::string(kBarWidth - filled, ' ') + "]";
 }
 
@@ -101,7 +102,7 @@ void Console::module_status(std::size_t payload, std::string_view text) {
 
 void Console::notice(std::string_view text) {
   clear();
-  std::fprintf(stderr, "Note: %.*s\n", static_cast<int>(text.size()), text.data());
+  std::fprintf(stderr, "Note: %s\n", printable(text, 500).c_str());
 }
 
 void Console::draw(const std::string& text) {

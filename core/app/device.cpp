@@ -116,6 +116,10 @@ Status reboot_machine(const std::vector<std::string>& environment, Log& log) {
   command.environment = environment;
   const auto patience = Deadline::after(kRebootPatience);
   PB_TRY(const os::Exit exit, os::run(command, patience));
+  if (exit.kind == os::Exit::Kind::code && exit.value != 0) {
+    return Error{ErrorCode::io, "reboot the machine: " + command.program + ": " + exit.describe()};
+  }
+  // A signal may be the reboot itself that ends everybody.
   if (!exit.success()) log.warning(command.program + ": " + exit.describe());
   while (!patience.passed())
     std::this_thread::sleep_for(std::chrono::seconds{1});

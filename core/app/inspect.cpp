@@ -88,7 +88,11 @@ void print_status(const DeviceStatus& status) {
     print("Pending:     nothing");
   }
   if (!status.last.is_object()) return;
-  const auto field = [&](const char* name) { return printable(status.last.value(name, "")); };
+  const auto field = [&](const char* name) {
+    const auto found = status.last.find(name);
+    const bool is_text = found != status.last.end() && found->is_string();
+    return is_text ? printable(found->get_ref<const std::string&>()) : std::string{};
+  };
   print("Last update: " + field("artifact_name") + ", " + field("end") + ", " + field("ended"));
   if (!field("error").empty()) print("  cause: " + field("error"));
 }

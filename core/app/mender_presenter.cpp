@@ -81,6 +81,10 @@ class MenderPresenter final : public Presenter {
 
  private:
   static int tell(Request request, const Outcome& outcome) {
+    if (outcome.only_cleaned_up && !outcome.cleanup_failed && outcome.end != End::inconsistent) {
+      say("Cleaned up.");
+      return 0;
+    }
     if (outcome.error && outcome.failed_in && outcome.end != End::rolled_back) {
       std::fprintf(stderr, "%s\n", printable(outcome.error->message(), 2000).c_str());
     }

@@ -17,7 +17,7 @@ std::string quoted(const Outcome& outcome) {
 std::string payload_list(const Outcome& outcome) {
   std::string text;
   for (const std::string& type : outcome.payload_types)
-    text += (text.empty() ? "" : ", ") + type;
+    text += (text.empty() ? "" : ", ") + printable(type);
   const std::size_t count = outcome.payload_types.size();
   if (count == 0) return "no payload";
   return std::to_string(count) + (count == 1 ? " payload: " : " payloads: ") + text;
