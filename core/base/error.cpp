@@ -34,6 +34,11 @@ ErrorCode code_of(int error_number) {
   }
 }
 
+const char* remedy_of(int error_number) {
+  const bool is_full = error_number == ENOSPC || error_number == EDQUOT;
+  return is_full ? "; free some space on that file system" : "";
+}
+
 }  // namespace
 
 std::string_view to_string(ErrorCode code) {
@@ -44,8 +49,9 @@ std::string_view to_string(ErrorCode code) {
 }
 
 Error Error::from_errno(int error_number, std::string_view what) {
-  Error error{code_of(error_number),
-              std::string{what} + ": " + std::generic_category().message(error_number)};
+  Error error{code_of(error_number), std::string{what} + ": " +
+                                         std::generic_category().message(error_number) +
+                                         remedy_of(error_number)};
   error.error_number_ = error_number;
   return error;
 }

@@ -35,7 +35,8 @@ class [[nodiscard]] Error {
   Error(ErrorCode code, std::string message) : code_{code}, message_{std::move(message)} {}
 
   /// From an errno value: picks the code (ENOENT -> not_found, ENOSPC -> no_space, ...) and appends
-  /// the system's text. `what` says what was attempted, with the path.
+  /// the system's text, and what to do about a full disk. `what` says what was attempted, with the
+  /// path.
   static Error from_errno(int error_number, std::string_view what);
 
   [[nodiscard]] ErrorCode code() const { return code_; }

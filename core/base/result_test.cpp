@@ -57,6 +57,7 @@ TEST(Error, GivenErrno_ThenCodeNumberAndText) {
   EXPECT_EQ(error.code(), ErrorCode::no_space);
   EXPECT_EQ(error.error_number(), ENOSPC);
   EXPECT_THAT(error.message(), HasSubstr("write /data/x: No space left"));
+  EXPECT_THAT(error.message(), HasSubstr("; free some space"));
   EXPECT_EQ(error.context("install").error_number(), ENOSPC);
 }
 

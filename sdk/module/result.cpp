@@ -1,11 +1,14 @@
 #include "patchbay/result.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace patchbay::module {
 
 Error Error::from_errno(int error_number, std::string_view what) {
-  Error error{std::string{what} + ": " + std::strerror(error_number)};
+  const bool is_full = error_number == ENOSPC || error_number == EDQUOT;
+  Error error{std::string{what} + ": " + std::strerror(error_number) +
+              (is_full ? "; free some space on that file system" : "")};
   error.error_number_ = error_number;
   return error;
 }
