@@ -71,7 +71,24 @@ Result<bool> inspect(const std::string& path) {
   return true;
 }
 
+/// LMDB writes to its lock file through a mapping, where a full file system is no error that can be
+/// returned, but the end of the process (SIGBUS). So its blocks are asked for before that.
+Status reserve_lock_file(const std::string& path) {
+  constexpr off_t kSize = 8192;  // LMDB's own, for the default of 126 readers
+  const std::string lock = path + "-lock";
+  const UniqueFd fd{::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode)};
+  if (!fd) return Done{};  // LMDB tries the same, and knows what can be done without
+  if (::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, kSize) == 0 || errno != ENOSPC) return Done{};
+  return Error::from_errno(ENOSPC, "write " + lock);
+}
+
 Result<Environment> open_environment(const std::string& path, unsigned flags) {
+  if ((flags & MDB_NOLOCK) == 0) {
+    if (auto reserved = reserve_lock_file(path); !reserved) {
+      if ((flags & MDB_RDONLY) == 0) return std::move(reserved).error();
+      flags |= MDB_NOLOCK;  // nobody can be writing then, so that looking needs no lock
+    }
+  }
   MDB_env* raw = nullptr;
   if (const int code = mdb_env_create(&raw); code != 0) return lmdb_error(code, path);
   Environment env{raw};
