@@ -27,8 +27,8 @@ class DropIn(scenario.Scenario):
     def mender(self, *arguments, code=0):
         """Mender's client on this data directory. It insists on /etc/mender/artifact_info, so it gets
         a mount namespace of its own, in which that is a file of this test."""
-        me = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-        command = ["unshare", *me, "--mount", "sh", "-c", 'mount --bind "$0" /etc/mender && exec "$@"',
+        self.need_own_mounts()
+        command = [*scenario.own_mounts(), "sh", "-c", 'mount --bind "$0" /etc/mender && exec "$@"',
                    self.device.path("etc"), shutil.which("mender"), "--no-syslog", "--log-level", "error",
                    "--fallback-config", "/nonexistent", "--data", self.device.data, *arguments]
         result = subprocess.run(command, env=self.device.env, cwd=self.device.root, stdin=subprocess.DEVNULL,
