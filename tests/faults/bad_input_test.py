@@ -485,9 +485,8 @@ def check(facts, bench, name):
 
 def main():
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
-    base = tempfile.mkdtemp(prefix="patchbay-bad-input-")
+    base = system.work_directory("bad-input")
     tempfile.tempdir = base
-    os.chmod(base, 0o755)
     modules = system.modules_from_environment(os.path.join(base, "modules"))
     failed = count = 0
     try:

@@ -322,12 +322,6 @@ def report(results, calls, seconds):
     return len(failures)
 
 
-def work_directory():
-    memory = "/dev/shm"
-    usable = os.path.isdir(memory) and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 28
-    return tempfile.mkdtemp(prefix="patchbay-cuts-", dir=memory if usable else None)
-
-
 def run_all(options, base):
     names = [flow.name for flow in FLOWS if options.only in flow.name]
     rng = random.Random(SEED)
@@ -350,7 +344,7 @@ def main():
     parser.add_argument("--point")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    base = work_directory()
+    base = system.work_directory("cuts")
     try:
         if options.point:
             start_worker(base)
