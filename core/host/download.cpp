@@ -102,7 +102,7 @@ class Session {
   Result<UniqueFd> await_reader(const std::string& name, const std::string& where);
   Result<std::optional<UniqueFd>> look(const std::string& name);
   Result<Wake> tick();
-  [[nodiscard]] Error pipe_trouble(Error error) const;
+  [[nodiscard]] Error pipe_trouble(const Error& error) const;
   Error exited(std::string_view where);
   Error closed_early(const std::string& name, const std::string& where);
   [[nodiscard]] Error late(std::string_view where) const;
@@ -167,7 +167,7 @@ Status Session::serve_streams() {
 }
 
 Status Session::announce(const PayloadSource::File& file, const std::string& name) {
-  if (auto made = make_pipes(*tree_, name); !made) return pipe_trouble(std::move(made).error());
+  if (auto made = make_pipes(*tree_, name); !made) return pipe_trouble(made.error());
   auto line = name;
   if (call_ == Call::download_with_file_sizes) line += " " + std::to_string(file.size);
   line += "\n";
@@ -223,12 +223,12 @@ Result<UniqueFd> Session::await_reader(const std::string& name, const std::strin
 
 Result<std::optional<UniqueFd>> Session::look(const std::string& name) {
   auto reader = open_if_awaited(*tree_, name);
-  if (!reader) return pipe_trouble(std::move(reader).error());
+  if (!reader) return pipe_trouble(reader.error());
   return reader;
 }
 
 /// The tree is the module's to write in; when our pipes are gone from it, nobody else was it.
-Error Session::pipe_trouble(Error error) const {
+Error Session::pipe_trouble(const Error& error) const {
   if (error.code() != ErrorCode::not_found) return process_.error(error.code(), error.message());
   return broke_protocol("removed what it still needs from its work tree: " + error.message());
 }

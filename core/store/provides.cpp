@@ -35,6 +35,11 @@ std::string listed(const std::vector<std::string>& values) {
   return text;
 }
 
+std::string mismatch(const std::string& key, const std::vector<std::string>& wanted,
+                     const std::string& reality) {
+  return "the artifact depends on " + key + " being " + listed(wanted) + ", but " + reality;
+}
+
 }  // namespace
 
 Result<Installed> read_installed(const Store& store, std::string_view fallback_name) {
@@ -138,13 +143,9 @@ std::optional<std::string> unmet(const std::map<std::string, std::vector<std::st
                                  const Provides& provides) {
   for (const auto& [key, wanted] : depends) {
     const auto found = provides.find(key);
-    if (found == provides.end()) {
-      return "the artifact depends on " + key + " being " + listed(wanted) +
-             ", but this device provides no " + key;
-    }
+    if (found == provides.end()) return mismatch(key, wanted, "this device provides no " + key);
     if (std::find(wanted.begin(), wanted.end(), found->second) == wanted.end()) {
-      return "the artifact depends on " + key + " being " + listed(wanted) +
-             ", but on this device it is \"" + found->second + "\"";
+      return mismatch(key, wanted, "on this device it is \"" + found->second + "\"");
     }
   }
   return std::nullopt;
