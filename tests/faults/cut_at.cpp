@@ -1,9 +1,10 @@
-// patchbay-cut-at REPORT NTH client|children PROGRAM ARGUMENT...
+// patchbay-cut-at REPORT NTH client|children|crash PROGRAM ARGUMENT...
 //
 // Runs the program and ends it and everything it has started just before the NTH call that changes
-// something, counted over the program's own calls, or over those of its children. NTH 0 only
-// counts. Writes one line to REPORT: "reached calls exit-code call subject"; the exit code of a
-// program that was cut is -9. Environment, working directory and standard output are handed on.
+// something, counted over the program's own calls (client), or over those of its children. With
+// crash, only the program itself is ended, at a call of its children. NTH 0 only counts. Writes one
+// line to REPORT: "reached calls exit-code call subject"; the exit code of a program that was cut
+// is -9. Environment, working directory and standard output are handed on.
 
 #include <sys/wait.h>
 
@@ -37,10 +38,11 @@ int cut_at(int argc, char** argv) {
     program.environment.emplace_back(*entry);
   program.output = "/dev/stdout";
   const auto nth = static_cast<unsigned>(std::strtoul(argv[2], nullptr, 10));
-  const auto counted =
-      std::string_view{argv[3]} == "client" ? Counted::first_process : Counted::children;
+  const std::string_view who{argv[3]};
+  const auto counted = who == "client" ? Counted::first_process : Counted::children;
+  const auto victim = who == "crash" ? Victim::first_process : Victim::everybody;
 
-  const Cut cut = run_and_cut(program, nth, Victim::everybody, counted);
+  const Cut cut = run_and_cut(program, nth, victim, counted);
 
   std::ofstream report{argv[1]};
   report << cut.reached << ' ' << cut.calls << ' ' << exit_code_of(cut) << ' '

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Power cuts: kills the client and everything it has started in front of every system call that
 changes something, once for each call of the client itself and once for each call of its modules and
-scripts, lets the next command find what is left, and looks whether all is new or all is old.
+scripts, lets the next command find what is left, and looks whether all is new or all is old. A third
+time, at the calls of modules and scripts, only the client dies, as from the out-of-memory killer.
 
     cuts_test.py --all            every cut point of every flow, some thousands
     cuts_test.py [--points N]     a fixed sample of them, spread over all flows
@@ -68,7 +69,7 @@ FLOWS += [Flow("file, scripts, commit", PAYLOADS["file"], "commit", scripts=True
                install_code=1, end="old")]
 BY_NAME = {flow.name: flow for flow in FLOWS}
 
-# step: index into the flow's steps; who: client or children; second: call of the recovery to cut
+# step: index into the flow's steps; who: client, children or crash; second: call of the recovery to cut
 # at, 0 for none; index: decides what the next command is.
 Point = collections.namedtuple("Point", "flow step who nth second index")
 
@@ -206,7 +207,7 @@ class Rig:
         """Whether the exit code tells the truth about the end."""
         wants_old = self.flow.steps[point.step][0] == "rollback"
         allowed = {
-            "resume": {"new": (0, 2), "old": (0, 1, 2) if wants_old else (1, 2), "waiting": (5,)},
+            "resume": {"new": (0, 2), "old": (0, 1, 2) if wants_old else (1, 2), "waiting": (2, 5)},
             "commit": {"new": (0, 2), "old": (1, 2)},
             "rollback": {"new": (1, 2), "old": (0, 1, 2)},
             "install": {"new": (), "old": (1,) if self.flow.end == "old" else (), "waiting": (0, 5)},
@@ -293,6 +294,7 @@ def points_of(name, counts, rng):
     for step, (of_client, of_children) in enumerate(counts):
         points += [Point(name, step, "client", n, 0, n) for n in range(1, of_client + 1)]
         points += [Point(name, step, "children", n, 0, n) for n in range(1, of_children + 1)]
+        points += [Point(name, step, "crash", n, 0, n) for n in range(1, of_children + 1)]
     twice = [rng.choice(points)._replace(second=rng.randint(1, 70), index=rng.randint(0, 99))
              for _ in range(SECOND_CUTS)]
     return points + twice
