@@ -46,6 +46,13 @@ int present(const Session& session, Workplace& workplace, Request request,
   return session.presenter.outcome(request, *result);
 }
 
+/// Under our own name `resume` runs at every boot, and must not commit what a person has to judge.
+/// Mender's resume commits.
+bool leaves_to_a_person(const Session& session, const flow::Journal& journal) {
+  return session.options.face == Face::patchbay && journal.stopped && !journal.failed &&
+         journal.state == flow::State::commit_enter;
+}
+
 /// Opens the workplace, answers "nothing to do", and hands an update in progress to `act`.
 template <typename Act>
 int with_update(const Session& session, Request request, Act act) {
@@ -57,6 +64,9 @@ int with_update(const Session& session, Request request, Act act) {
   const bool before_install =
       *pending && !(*pending)->stopped && flow::row((*pending)->state).record.empty();
   if (!*pending) return session.presenter.nothing_to_do();
+  if (request == Request::resume && leaves_to_a_person(session, **pending)) {
+    return session.presenter.waits_for_commit((*pending)->artifact_name);
+  }
   if (request != Request::resume && !(*pending)->stopped) {
     auto recovered = updater.recover();
     if (!recovered) return session.presenter.refused(request, recovered.error());
@@ -122,12 +132,8 @@ int roll_back(const Session& session) {
 }
 
 int resume(const Session& session) {
-  const auto what = session.options.face == Face::patchbay
-                        ? Updater::ResumeWhat::all_but_waiting_for_commit
-                        : Updater::ResumeWhat::any;
-  return with_update(session, Request::resume, [&](Updater& updater) {
-    return updater.resume(session.options.stop_before, what);
-  });
+  return with_update(session, Request::resume,
+                     [&](Updater& updater) { return updater.resume(session.options.stop_before); });
 }
 
 Status apply_bootstrap(const Session& session, store::Store& store) {

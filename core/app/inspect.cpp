@@ -70,6 +70,29 @@ Result<DeviceStatus> read_status(const Session& session) {
   return status;
 }
 
+/// The text under `name`; whoever wrote the store, a wrong type is no reason to fail.
+std::string text_of(const json& object, const char* name) {
+  const auto found = object.find(name);
+  const bool is_text = found != object.end() && found->is_string();
+  return is_text ? printable(found->get_ref<const std::string&>()) : std::string{};
+}
+
+void print_last_update(const json& last) {
+  print("Last update: " + text_of(last, "artifact_name") + ", " + text_of(last, "end") + ", " +
+        text_of(last, "ended"));
+  const auto payloads = last.find("payloads");
+  if (payloads != last.end() && payloads->is_array()) {
+    for (std::size_t i = 0; i < payloads->size(); ++i) {
+      const json& payload = (*payloads)[i];
+      if (!payload.is_object()) continue;
+      print("  payload " + std::to_string(i) + ": " + text_of(payload, "type") + ", " +
+            text_of(payload, "result"));
+    }
+  }
+  const std::string cause = text_of(last, "error");
+  if (!cause.empty()) print("  cause: " + cause);
+}
+
 void print_status(const DeviceStatus& status) {
   print("Installed:   " + printable(status.installed.name));
   if (status.installed.group) print("Group:       " + printable(*status.installed.group));
@@ -87,14 +110,7 @@ void print_status(const DeviceStatus& status) {
   } else {
     print("Pending:     nothing");
   }
-  if (!status.last.is_object()) return;
-  const auto field = [&](const char* name) {
-    const auto found = status.last.find(name);
-    const bool is_text = found != status.last.end() && found->is_string();
-    return is_text ? printable(found->get_ref<const std::string&>()) : std::string{};
-  };
-  print("Last update: " + field("artifact_name") + ", " + field("end") + ", " + field("ended"));
-  if (!field("error").empty()) print("  cause: " + field("error"));
+  if (status.last.is_object()) print_last_update(status.last);
 }
 
 json status_json(const DeviceStatus& status) {

@@ -60,6 +60,8 @@ class MenderPresenter final : public Presenter {
     return kNoUpdate;
   }
 
+  int waits_for_commit(const std::string&) override { return nothing_to_do(); }
+
   int refused(Request request, const Error& error) override {
     if (error.code() == ErrorCode::conflict && request == Request::install) {
       std::fprintf(stderr, "Update already in progress. Please commit or roll back first\n");

@@ -150,6 +150,14 @@ class PatchbayPresenter final : public Presenter {
     return exit_code::kNothingToDo;
   }
 
+  int waits_for_commit(const std::string& artifact_name) override {
+    say("\"" + printable(artifact_name) +
+        "\" is installed and waits: keep it with 'patchbay commit', undo it with 'patchbay "
+        "rollback'.");
+    print({{"end", "waiting-for-commit"}, {"artifact_name", artifact_name}});
+    return exit_code::kNothingToDo;
+  }
+
   int refused(Request, const Error& error) override {
     say("Refused, nothing was touched: " + printable(error.message(), 2000));
     print({{"end", "refused"}, {"error", error_json(error)}});

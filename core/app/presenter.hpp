@@ -26,6 +26,9 @@ class Presenter {
   virtual void recovered(const flow::Outcome& outcome) = 0;
   /// There is no update that the request could act on. Returns the exit code.
   virtual int nothing_to_do() = 0;
+  /// There is nothing to resume: the update waits for a person's commit or rollback. Returns the
+  /// exit code.
+  virtual int waits_for_commit(const std::string& artifact_name) = 0;
   /// The request was refused; nothing was touched. Returns the exit code.
   virtual int refused(Request request, const Error& error) = 0;
   /// Something failed that is no request to change the device. Returns the exit code.

@@ -33,6 +33,20 @@ bool leads_to_reboot(State state) {
   return after && row(*after).action == Action::reboot;
 }
 
+/// What has become of each payload.
+nlohmann::json payload_results(const Journal& journal) {
+  auto results = nlohmann::json::array();
+  for (const PayloadRecord& payload : journal.payloads) {
+    const bool undone = payload.can_roll_back && (journal.rolled_back || !journal.inconsistent);
+    const std::string_view result = !journal.failed  ? "installed"
+                                    : !payload.begun ? "untouched"
+                                    : undone         ? "rolled-back"
+                                                     : "not-undone";
+    results.push_back({{"type", payload.type}, {"result", result}});
+  }
+  return results;
+}
+
 std::string now_utc() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -262,7 +276,7 @@ Outcome Driver::finish() {
                   : !outcome_.install_began ? End::untouched
                                             : End::rolled_back;
   nlohmann::json last{{"artifact_name", journal_.artifact_name},
-                      {"payload_types", outcome_.payload_types},
+                      {"payloads", payload_results(journal_)},
                       {"end", to_string(end)},
                       {"error", journal_.error},
                       {"started", journal_.started},

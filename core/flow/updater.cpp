@@ -181,12 +181,8 @@ Result<Outcome> Updater::roll_back(const std::set<std::string>& stop_before) {
   return Driver{parts(), std::move(journal), stop_before}.undo();
 }
 
-Result<Outcome> Updater::resume(const std::set<std::string>& stop_before, ResumeWhat what) {
+Result<Outcome> Updater::resume(const std::set<std::string>& stop_before) {
   PB_TRY(Journal journal, need_update());
-  const bool waiting = journal.stopped && journal.state == State::commit_enter && !journal.failed;
-  if (waiting && what == ResumeWhat::all_but_waiting_for_commit) {
-    return Error{ErrorCode::conflict, in_words(journal) + "; use commit or rollback"};
-  }
   return Driver{parts(), std::move(journal), stop_before}.resume();
 }
 

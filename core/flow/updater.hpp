@@ -51,12 +51,8 @@ class Updater {
   /// update then stays as it is.
   Result<Outcome> roll_back(const std::set<std::string>& stop_before);
 
-  enum class ResumeWhat : std::uint8_t {
-    any,                        ///< a waiting update is committed (Mender's meaning)
-    all_but_waiting_for_commit  ///< that one stays, `conflict` says so
-  };
-  /// Goes on with an update that was interrupted or stopped.
-  Result<Outcome> resume(const std::set<std::string>& stop_before, ResumeWhat what);
+  /// Goes on with an update that was interrupted or stopped; one that waits is committed.
+  Result<Outcome> resume(const std::set<std::string>& stop_before);
 
  private:
   [[nodiscard]] Driver::Parts parts() const;
