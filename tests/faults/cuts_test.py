@@ -125,7 +125,8 @@ class Rig:
     def cut(self, command, who, nth):
         """(reached, calls, exit code)"""
         words = [CUT_AT, self.report, str(nth), who] + self.device.command(*self.words(command))
-        done = subprocess.run(words, env=self.device.env, cwd=self.device.root, stdin=subprocess.DEVNULL,
+        env = dict(self.device.env, ASAN_OPTIONS="detect_leaks=0")  # which cannot work under ptrace
+        done = subprocess.run(words, env=env, cwd=self.device.root, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
         if done.returncode:
             raise RuntimeError("tracing failed: " + done.stdout)

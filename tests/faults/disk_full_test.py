@@ -169,7 +169,8 @@ class Rig:
         self.check_old(self.said)
         self.check_words(self.said)
         self.empty()
-        self.install_in_peace()
+        if free // self.case.step % 4 == 0:
+            self.install_in_peace()
         return False
 
     def install_in_peace(self):

@@ -163,7 +163,6 @@ class SystemDevice(devices.Device):
         os.makedirs(self.path("tmp"))
         make_old(self.system)
         self.env["TMPDIR"] = self.path("tmp")
-        self.env["ASAN_OPTIONS"] = "detect_leaks=0"  # which cannot work under ptrace
         self.configure(Patchbay={"ModuleDirectories": [module_directory]})
         old = artifact.write(self.path("old.mender"), [artifact.payload(None, (), OLD_PROVIDES)], name="old")
         self.expect(0, "install", old)
