@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <thread>
 
 #include "core/os/file.hpp"
@@ -29,6 +30,14 @@ bool belongs_to(std::string_view name, std::string_view group) {
   name.remove_prefix(3);
   if (name.empty()) return true;
   return name.size() > 1 && name[0] == '_' && name.find_first_of(" \t\r\n\v\f") == name.npos;
+}
+
+std::string name_of(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::string in_seconds(std::chrono::milliseconds duration) {
+  return std::to_string(duration.count() / 1000) + " s";
 }
 
 Status check_version(const std::string& directory) {
@@ -91,34 +100,38 @@ Status Scripts::check_device_version() const {
   return check_version(settings_.device_directory);
 }
 
-Status Scripts::run_script(const std::string& path) const {
+Result<Scripts::Answer> Scripts::run_once(const std::string& path) const {
   os::Command command;
   command.program = path;
   command.environment = settings_.environment;
   command.working_directory = "/";
-  const std::string name = path.substr(path.rfind('/') + 1);
   const auto log_line = [&](os::Stream, std::string_view line) {
-    log_.info(name + ": " + printable(line, 4096));
+    log_.info(name_of(path) + ": " + printable(line, 4096));
   };
+  PB_TRY(const os::Exit exit, os::run(command, Deadline::after(settings_.timeout), log_line));
+  if (exit.success()) return Answer::done;
+  if (exit.kind == os::Exit::Kind::timeout) {
+    return Error{ErrorCode::timeout, "still running after " + in_seconds(settings_.timeout) +
+                                         " (StateScriptTimeoutSeconds); stopped"};
+  }
+  const bool wants_retry = exit.kind == os::Exit::Kind::code && exit.value == kRetryLater;
+  if (wants_retry) return Answer::later;
+  return Error{ErrorCode::module_failed, exit.describe()};
+}
+
+Status Scripts::run_script(const std::string& path) const {
   std::optional<Deadline> retry_until;
   for (;;) {
-    PB_TRY(const os::Exit exit, os::run(command, Deadline::after(settings_.timeout), log_line));
-    if (exit.success()) return Done{};
-    if (exit.kind == os::Exit::Kind::timeout) {
-      return Error{ErrorCode::timeout, "still running after " +
-                                           std::to_string(settings_.timeout.count() / 1000) +
-                                           " s (StateScriptTimeoutSeconds); stopped"};
-    }
-    const bool wants_retry = exit.kind == os::Exit::Kind::code && exit.value == kRetryLater;
-    if (!wants_retry) return Error{ErrorCode::module_failed, exit.describe()};
+    PB_TRY(const Answer answer, run_once(path));
+    if (answer == Answer::done) return Done{};
     if (!retry_until) retry_until = Deadline::after(settings_.retry_timeout);
     if (retry_until->passed()) {
       return Error{ErrorCode::timeout, "asked to be run again later for more than " +
-                                           std::to_string(settings_.retry_timeout.count() / 1000) +
-                                           " s (StateScriptRetryTimeoutSeconds)"};
+                                           in_seconds(settings_.retry_timeout) +
+                                           " (StateScriptRetryTimeoutSeconds)"};
     }
-    log_.info(name + " asks to be run again later; waiting " +
-              std::to_string(settings_.retry_interval.count() / 1000) + " s");
+    log_.info(name_of(path) + " asks to be run again later; waiting " +
+              in_seconds(settings_.retry_interval));
     std::this_thread::sleep_for(settings_.retry_interval);
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,8 @@ class Scripts {
   [[nodiscard]] const std::string& directory(std::string_view group) const;
   [[nodiscard]] std::vector<std::string> matching(std::string_view group) const;
   [[nodiscard]] Status run_script(const std::string& path) const;
+  enum class Answer : std::uint8_t { done, later };
+  [[nodiscard]] Result<Answer> run_once(const std::string& path) const;
 
   const ScriptSettings& settings_;
   Log& log_;

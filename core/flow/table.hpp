@@ -9,8 +9,9 @@
 #include "core/host/protocol.hpp"
 
 /// The flow of an update as data: what each state does, where each event leads, and where to go on
-/// after a power cut. The driver (driver.hpp) walks it and knows no state by name; docs/flow.md is
-/// printed from it. Command line and daemon run the same table.
+/// after a power cut. The driver (driver.hpp) walks it and names a state only where the journal
+/// needs more than the state itself (what has begun, what is decided); docs/flow.md is printed from
+/// it. Command line and daemon run the same table.
 namespace patchbay::flow {
 
 enum class State : std::uint8_t {
