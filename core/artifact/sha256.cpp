@@ -31,9 +31,8 @@ void Sha256::update(ByteSpan bytes) {
 
 Result<Digest> Sha256::finish() {
   Digest digest{};
-  const bool good =
-      state_->healthy &&
-      SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()), &state_->context) == 1;
+  const bool good = state_->healthy && SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()),
+                                                    &state_->context) == 1;
   state_->restart();
   if (good) return digest;
   return Error{ErrorCode::internal, "the crypto library cannot compute SHA-256"};
