@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,11 @@ namespace {
 constexpr std::chrono::seconds kGrace{5};
 
 // Only calls that are safe between fork and exec. Reports what failed through `report`.
-[[noreturn]] void become(const Program& program, char* const* argv, int report) {
+[[noreturn]] void become(const Program& program, char* const* argv, int report, pid_t parent) {
+  // The client ends a module by force when it dies itself. What the module has started must not
+  // live on then: the next client would undo what is still being done.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
   const int null = ::open("/dev/null", O_RDONLY);
   const bool ready =
       null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
@@ -124,9 +129,10 @@ Result<ProgramExit> run(const Program& program) {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(errno, "make a pipe");
   const Fd reader{ends[0]};
   Fd writer{ends[1]};
+  const pid_t self = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(errno, "start " + program.path);
-  if (pid == 0) become(program, argv.data() + 1, writer.get());
+  if (pid == 0) become(program, argv.data() + 1, writer.get(), self);
   writer.reset();
 
   int why = 0;
