@@ -6,6 +6,7 @@
 // line to REPORT: "reached calls exit-code call subject"; the exit code of a program that was cut
 // is -9. Environment, working directory and standard output are handed on.
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -42,7 +43,11 @@ int cut_at(int argc, char** argv) {
   const auto counted = who == "client" ? Counted::first_process : Counted::children;
   const auto victim = who == "crash" ? Victim::first_process : Victim::everybody;
 
+  // After a crash, orphans come to us, and are waited for.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const Cut cut = run_and_cut(program, nth, victim, counted);
+  while (::waitpid(-1, nullptr, 0) > 0) {
+  }
 
   std::ofstream report{argv[1]};
   report << cut.reached << ' ' << cut.calls << ' ' << exit_code_of(cut) << ' '
