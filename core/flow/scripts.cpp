@@ -29,7 +29,8 @@ bool belongs_to(std::string_view name, std::string_view group) {
   if (name.size() < 3 || name[0] != '_' || !is_digit(name[1]) || !is_digit(name[2])) return false;
   name.remove_prefix(3);
   if (name.empty()) return true;
-  return name.size() > 1 && name[0] == '_' && name.find_first_of(" \t\r\n\v\f") == name.npos;
+  return name.size() > 1 && name[0] == '_' &&
+         name.find_first_of(" \t\r\n\v\f") == std::string_view::npos;
 }
 
 std::string name_of(const std::string& path) {
