@@ -93,6 +93,24 @@ Result<std::string> read_device_type(const std::string& path) {
   return std::string{trimmed(line.substr(kKey.size()))};
 }
 
+/// The name that an image build leaves for a device that has recorded none yet: a line
+/// artifact_name=NAME in <conf dir>/artifact_info.
+Result<std::string> read_image_artifact_name() {
+  const std::string path = os::join(conf_directory(), "artifact_info");
+  if (!os::exists(path)) return std::string{"unknown"};
+  PB_TRY(const std::string text, os::read_file(path, kSmallFile));
+  constexpr std::string_view kKey = "artifact_name=";
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size() - 1);
+    const std::string_view line = trimmed(rest.substr(0, end + 1));
+    rest.remove_prefix(end + 1);
+    if (line.starts_with(kKey) && line != kKey)
+      return std::string{trimmed(line.substr(kKey.size()))};
+  }
+  return std::string{"unknown"};
+}
+
 Result<std::string> read_boot_id() {
   PB_TRY(const std::string text, os::read_file(kBootIdFile, kSmallFile));
   return std::string{trimmed(text)};
@@ -163,6 +181,7 @@ Result<Device> Device::open(const Options& options, Log& log) {
                                   ? os::join(settings.datastore, "device_type")
                                   : config.device_type_file;
   PB_TRY(settings.device_type, read_device_type(settings.device_type_file));
+  PB_TRY(settings.image_artifact_name, read_image_artifact_name());
   PB_TRY(settings.boot_id, read_boot_id());
   settings.module_directories = module_directories(config);
   settings.module.environment = child_environment(settings.datastore);

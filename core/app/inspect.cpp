@@ -24,7 +24,7 @@ Status bootstrap_if_possible(const Session& session) {
 Result<store::Installed> read_installed(const Session& session) {
   PB_CHECK(bootstrap_if_possible(session));
   PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
-  return store::read_installed(store);
+  return store::read_installed(store, session.device.settings().image_artifact_name);
 }
 
 std::string state_in_words(const flow::Journal& journal) {
@@ -62,7 +62,8 @@ Result<DeviceStatus> read_status(const Session& session) {
   PB_CHECK(bootstrap_if_possible(session));
   PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
   DeviceStatus status;
-  PB_TRY(status.installed, store::read_installed(store));
+  PB_TRY(status.installed,
+         store::read_installed(store, session.device.settings().image_artifact_name));
   PB_TRY(status.pending, flow::read_journal(store));
   PB_TRY(const auto last, store.read(store::kLastUpdate));
   if (last) status.last = json::parse(*last, nullptr, false);

@@ -106,7 +106,8 @@ Result<PlannedPayload> plan_payload(const Session& session, artifact::Reader& re
 
 Result<Plan> make_plan(const Session& session) {
   PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
-  PB_TRY(const store::Installed installed, store::read_installed(store));
+  PB_TRY(const store::Installed installed,
+         store::read_installed(store, session.device.settings().image_artifact_name));
   PB_TRY(const auto source,
          fetch::open(session.options.source, session.device.transfer_options(), session.log));
   PB_TRY(const artifact::ReaderOptions options, session.device.reader_options());

@@ -244,7 +244,8 @@ Status Driver::write_journal() {
 /// The installed software changes hands in the same transaction that makes the flow irrevocable.
 Status Driver::record_result(store::Transaction& transaction) const {
   if (journal_.failed && !journal_.inconsistent) return Done{};
-  PB_TRY(store::Installed installed, store::read_installed(parts_.store));
+  PB_TRY(store::Installed installed,
+         store::read_installed(parts_.store, parts_.settings.image_artifact_name));
   std::string name = journal_.artifact_name;
   if (journal_.inconsistent && !name.ends_with(kInconsistentSuffix)) name += kInconsistentSuffix;
   std::vector<store::ProvidesChange> changes;

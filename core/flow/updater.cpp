@@ -72,7 +72,8 @@ Result<Outcome> Updater::install(artifact::Reader& reader, std::optional<std::ui
   if (pending) {
     return Error{ErrorCode::conflict, in_words(*pending) + "; commit it or roll it back first"};
   }
-  PB_TRY(const store::Installed installed, store::read_installed(store_));
+  PB_TRY(const store::Installed installed,
+         store::read_installed(store_, settings_.image_artifact_name));
   PB_CHECK(check_plan(reader.header(), installed, settings_));
   if (is_empty_payload(reader.header())) return record_empty_payload(reader, installed);
 

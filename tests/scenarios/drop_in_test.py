@@ -165,6 +165,25 @@ class DataDirectory(DropIn):
         self.assertEqual((result.returncode, result.stdout), (0, "unknown\n"))
 
 
+class FreshImage(scenario.Scenario):
+    def test_the_name_from_the_image_counts_until_one_is_recorded(self):
+        device = self.device
+        device.write("etc/artifact_info", "# by the image build\n\nartifact_name = ignored\nartifact_name=factory-7\n")
+        artifact = device.artifact(depends={"artifact_name": ["factory-7"]})
+
+        self.assertEqual(device.run("show-artifact").stdout, "factory-7\n")
+        self.assertEqual(device.run("install", artifact).returncode, 0)
+        self.assertEqual(device.run("commit").returncode, 0)
+        self.assertEqual(device.run("show-artifact").stdout, "new\n")
+
+    def test_an_image_without_a_name_is_unknown(self):
+        device = self.device
+        for text in ("", "artifact_name=\n", "artifact_name=", "nothing to see"):
+            device.write("etc/artifact_info", text)
+
+            self.assertEqual(device.run("show-artifact").stdout, "unknown\n")
+
+
 class DebianModules(DropIn):
     """The shell modules of the package, unchanged."""
 
