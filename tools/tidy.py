@@ -5,7 +5,7 @@ usage: tidy.py BUILD_DIR JOBS FILE...
 
 Most of what clang-tidy does for one source it does for the headers of the standard library. So the
 sources of a folder that are compiled alike are included into one, and those headers are read once.
-Where that does not compile, because two of them use one name, they are read one by one.
+Where that does not compile, because two of them use one name, each half is tried alone.
 Prints what was found; exits 1 if there is something.
 """
 
@@ -56,27 +56,32 @@ def tidy(database, source, *options):
     return done.returncode != 0, "[clang-diagnostic-error" in found, found
 
 
-def tidy_group(build, folder, number, group):
-    if len(group) > 1:
-        name = os.path.join(folder, f"{number}.cpp")
-        failed, broken, found = tidy(folder, name, "--checks=-bugprone-suspicious-include")
-        if not broken:
-            return failed, found
-    results = [tidy(build, entry["file"]) for entry in group]
-    return any(result[0] for result in results), "\n".join(r[2] for r in results if r[2])
+def tidy_group(build, folder, name, group):
+    """(has errors, what was found) of a group; of its halves where it does not compile as one."""
+    if len(group) == 1:
+        failed, _, found = tidy(build, group[0]["file"])
+        return failed, found
+    database = write_group(os.path.join(folder, name), group)
+    failed, broken, found = tidy(database, os.path.join(database, "all.cpp"),
+                                 "--checks=-bugprone-suspicious-include")
+    if not broken:
+        return failed, found
+    middle = len(group) // 2
+    halves = [tidy_group(build, folder, name + half, part)
+              for half, part in (("a", group[:middle]), ("b", group[middle:]))]
+    return any(half[0] for half in halves), "\n".join(half[1] for half in halves if half[1])
 
 
-def write_groups(folder, groups):
+def write_group(folder, group):
+    """A folder with a source that includes the group's, and its compilation database."""
     os.makedirs(folder, exist_ok=True)
-    database = []
-    for number, group in enumerate(groups):
-        name = os.path.join(folder, f"{number}.cpp")
-        with open(name, "w", encoding="utf-8") as file:
-            file.writelines(f'#include "{entry["file"]}"\n' for entry in group)
-        database.append({"directory": group[0]["directory"], "file": name,
-                         "arguments": [*flags_of(group[0]), "-c", name]})
+    name = os.path.join(folder, "all.cpp")
+    with open(name, "w", encoding="utf-8") as file:
+        file.writelines(f'#include "{entry["file"]}"\n' for entry in group)
     with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as file:
-        json.dump(database, file)
+        json.dump([{"directory": group[0]["directory"], "file": name,
+                    "arguments": [*flags_of(group[0]), "-c", name]}], file)
+    return folder
 
 
 def main(build, jobs, *files):
@@ -86,11 +91,10 @@ def main(build, jobs, *files):
         entries = {entry["file"]: entry for entry in json.load(file) if entry["file"] in wanted}
     groups = sorted(groups_of(entries.values()), key=len, reverse=True)
     folder = os.path.join(build, "tidy")
-    write_groups(folder, groups)
     print(f"   clang-tidy: {len(entries)} sources in {len(groups)} groups", flush=True)
     failures = 0
     with concurrent.futures.ThreadPoolExecutor(int(jobs)) as pool:
-        running = [pool.submit(tidy_group, build, folder, number, group)
+        running = [pool.submit(tidy_group, build, folder, str(number), group)
                    for number, group in enumerate(groups)]
         for future in concurrent.futures.as_completed(running):
             failed, found = future.result()
