@@ -75,7 +75,7 @@ std::vector<std::string> child_environment(const std::string& datastore) {
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const auto first = text.find_first_not_of(kBlank);
-  if (first == text.npos) return {};
+  if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
@@ -85,7 +85,8 @@ Result<std::string> read_device_type(const std::string& path) {
   PB_TRY(const std::string text, os::read_file(path, kSmallFile));
   constexpr std::string_view kKey = "device_type=";
   const std::string_view line = trimmed(text);
-  if (!line.starts_with(kKey) || line.find('\n') != line.npos || line.size() == kKey.size()) {
+  if (!line.starts_with(kKey) || line.find('\n') != std::string_view::npos ||
+      line.size() == kKey.size()) {
     return Error{
         ErrorCode::invalid_input,
         path + " must hold the one line device_type=NAME; it says \"" + printable(text, 80) + "\""};
