@@ -5,7 +5,7 @@ usage: tidy.py BUILD_DIR JOBS FILE...
 
 Most of what clang-tidy does for one source it does for the headers of the standard library. So the
 sources of a folder that are compiled alike are included into one, and those headers are read once.
-Where that does not compile, because two of them use one name, each half is tried alone.
+Where that does not compile, because two of them use one name, the second ones are read apart.
 Prints what was found; exits 1 if there is something.
 """
 
@@ -57,7 +57,7 @@ def tidy(database, source, *options):
 
 
 def tidy_group(build, folder, name, group):
-    """(has errors, what was found) of a group; of its halves where it does not compile as one."""
+    """(has errors, what was found) of a group; of its parts where it does not compile as one."""
     if len(group) == 1:
         failed, _, found = tidy(build, group[0]["file"])
         return failed, found
@@ -66,10 +66,19 @@ def tidy_group(build, folder, name, group):
                                  "--checks=-bugprone-suspicious-include")
     if not broken:
         return failed, found
-    middle = len(group) // 2
-    halves = [tidy_group(build, folder, name + half, part)
-              for half, part in (("a", group[:middle]), ("b", group[middle:]))]
-    return any(half[0] for half in halves), "\n".join(half[1] for half in halves if half[1])
+    parts = [tidy_group(build, folder, name + letter, part)
+             for letter, part in zip("ab", divided(group, found))]
+    return any(part[0] for part in parts), "\n".join(part[1] for part in parts if part[1])
+
+
+def divided(group, found):
+    """Those that compile together and those that do not join them; halves, if that cannot be told."""
+    errors = [line for line in found.splitlines() if "[clang-diagnostic-error" in line]
+    clashing = [entry for entry in group
+                if any(line.startswith(entry["file"] + ":") for line in errors)]
+    if 0 < len(clashing) < len(group):
+        return [entry for entry in group if entry not in clashing], clashing
+    return group[:len(group) // 2], group[len(group) // 2:]
 
 
 def write_group(folder, group):

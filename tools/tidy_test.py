@@ -26,6 +26,12 @@ class Groups(unittest.TestCase):
         groups = tidy.groups_of([entry(f"/s/{i}.cpp") for i in range(tidy.AT_ONCE + 1)])
         self.assertEqual([len(group) for group in groups], [tidy.AT_ONCE, 1])
 
+    def test_sources_that_use_a_name_again_are_read_apart(self):
+        a, b, c, d = (entry(f"/s/{name}.cpp") for name in "abcd")
+        found = "/s/b.cpp:3:1: error: redefinition of 'x' [clang-diagnostic-error]"
+        self.assertEqual(tidy.divided([a, b, c], found), ([a, c], [b]))
+        self.assertEqual(tidy.divided([a, b, c, d], "no file is named"), ([a, b], [c, d]))
+
 
 if __name__ == "__main__":
     unittest.main()
