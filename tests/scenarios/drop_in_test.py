@@ -162,7 +162,7 @@ class DataDirectory(DropIn):
         self.device.env["MENDER_DATASTORE_DIR"] = self.device.data
         command = [self.device.command("show-artifact")[0], "show-artifact"]
         result = subprocess.run(command, env=self.device.env, stdout=subprocess.PIPE, text=True)
-        self.assertEqual((result.returncode, result.stdout), (0, "unknown\n"))
+        self.assertEqual((result.returncode, result.stdout), (0, "from-image\n"))
 
 
 class FreshImage(scenario.Scenario):
