@@ -12,9 +12,9 @@ namespace patchbay::flow {
 
 /// What the flow has to know about the device and its configuration.
 struct Settings {
-  std::string datastore;                        ///< Mender's /var/lib/mender
-  std::string device_type;                      ///< empty: unknown, every artifact is refused
-  std::string device_type_file;                 ///< where device_type came from, for messages
+  std::string datastore;         ///< Mender's /var/lib/mender
+  std::string device_type;       ///< empty: unknown, every artifact is refused
+  std::string device_type_file;  ///< where device_type came from, for messages
   /// Artifact name while the store has recorded none: what the image says about itself.
   std::string image_artifact_name = "unknown";
   std::vector<std::string> module_directories;  ///< first wins
