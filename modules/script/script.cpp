@@ -140,6 +140,7 @@ class Script final : public module::Module {
     if (stored.empty()) return Lines{"run the scripts of the payload" + way_back};
     PATCHBAY_TRY(const auto scripts, scripts_to_run(context));
     std::vector<std::string> lines;
+    lines.reserve(scripts.size());
     for (const auto& script : scripts)
       lines.push_back("run " + script.name + " (" + module::human_size(script.size) + ")" +
                       way_back);
