@@ -73,7 +73,7 @@ artifact() {
   printf '#!/bin/sh\n%s\n' "$script" > "$from/migrate.sh"
   printf '#!/bin/sh\n%s\n' "$undo" > "$from/undo.sh"
   echo '{"rollback": "undo.sh"}' > "$from/script.json"
-  "$maker" --name "$version" --device-type demo-board --compression gzip \
+  "$maker" --name "$version" --device-type demo-board --compression none \
     --key "$root/vendor.key" \
     --payload directory --provides "web.version=$version" --clears 'web.*' \
     --file "$from/update.tar" --file "dest_dir=$from/web_directory" \
@@ -115,9 +115,9 @@ artifact release-1 "echo 'migrated to release-1' > '$migrated'" "rm -f '$migrate
 artifact release-2 "echo 'half way' > '$migrated'; echo 'this device is too old'; exit 1" \
   "echo 'migrated to release-1' > '$migrated'"
 cp "$root/release-1.mender" "$root/flipped.mender"
-# In the middle of the compressed settings file: tar names the block of the header before it.
-block=$(tar --block-number -tf "$root/flipped.mender" | sed -n 's|^block \([0-9]*\): data/0001.*|\1|p')
-offset=$(((block + 1) * 512 + 100))
+# In the text of the settings file, which stands there uncompressed: in a compressed one some bits can
+# be changed without changing what comes out.
+offset=$(grep -obUa 'mode=release-1' "$root/flipped.mender" | head -n 1 | cut -d: -f1)
 byte=$(od -An -tu1 -j "$offset" -N 1 "$root/flipped.mender")
 printf '%b' "\\x$(printf '%02x' $((byte ^ 1)))" |
   dd of="$root/flipped.mender" bs=1 seek="$offset" conv=notrunc status=none
