@@ -25,7 +25,7 @@ ALLOWED = {
     "core/app": ["core/base", "core/os", "core/artifact", "core/fetch", "core/store", "core/host",
                  "core/flow"],
     "modules": ["include", "sdk"],
-    "sdk": ["include", "core/artifact", "core/base"],
+    "sdk": ["include", "core/artifact", "core/base", "core/os"],
     "examples": ["include"],
 }
 

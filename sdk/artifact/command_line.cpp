@@ -1,0 +1,70 @@
+#include "sdk/artifact/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <iostream>
+
+#include "sdk/artifact/outcome.hpp"
+
+namespace patchbay::artifact_tool {
+namespace {
+
+/// One argument as CLI11 wants it: "-name" and "--n" become "--name" and "-n" where the option is
+/// known, and a flag loses its "=true".
+void add_in_our_spelling(const CLI::App& app, const std::string& argument,
+                         std::vector<std::string>& out) {
+  const std::size_t dashes = std::min(argument.find_first_not_of('-'), argument.size());
+  if (dashes == 0 || dashes > 2 || dashes == argument.size()) {
+    out.push_back(argument);
+    return;
+  }
+  const std::size_t equals = argument.find('=');
+  const std::string name = argument.substr(dashes, equals - dashes);
+  const std::string option = (name.size() == 1 ? "-" : "--") + name;
+  const CLI::Option* known = app.get_option_no_throw(option);
+  if (known == nullptr) {
+    out.push_back(argument);
+    return;
+  }
+  if (equals == std::string::npos) {
+    out.push_back(option);
+    return;
+  }
+  const std::string value = argument.substr(equals + 1);
+  if (known->get_items_expected_max() == 0) {
+    if (value == "true") out.push_back(option);
+    return;
+  }
+  out.push_back(option);
+  out.push_back(value);
+}
+
+std::vector<std::string> arguments_of(const CLI::App& app, const Call& call) {
+  if (call.face == Face::patchbay) return call.arguments;
+  std::vector<std::string> arguments;
+  for (const std::string& argument : call.arguments)
+    add_in_our_spelling(app, argument, arguments);
+  return arguments;
+}
+
+}  // namespace
+
+std::optional<int> parse(CLI::App& app, const Call& call, const std::string& example) {
+  app.name(program_name(call.face) + " " + call.command);
+  app.footer("Example:\n" + example);
+  std::vector<std::string> arguments = arguments_of(app, call);
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    std::cout << app.help() << std::flush;
+    return 0;
+  } catch (const CLI::Error& mistake) {
+    if (call.face == Face::mender) std::cout << app.help() << std::flush;
+    return fail(call, Outcome::usage, Error{ErrorCode::invalid_input, mistake.what()});
+  }
+  return std::nullopt;
+}
+
+}  // namespace patchbay::artifact_tool

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "sdk/artifact/call.hpp"
+
+namespace patchbay::artifact_tool {
+
+/// A row of the table of commands.
+struct Command {
+  std::string_view name;
+  std::string_view summary;
+  int (*run)(const Call& call);  ///< returns the exit code; prints its own errors
+};
+
+/// Every command, in the order of `--help`. A new one is its own .cpp file, its declaration here
+/// and its row in program.cpp.
+std::span<const Command> commands();
+
+/// The whole program.
+int run(int argc, const char* const* argv);
+
+}  // namespace patchbay::artifact_tool
