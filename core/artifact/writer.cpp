@@ -13,7 +13,6 @@
 #include "core/artifact/header_writer.hpp"
 #include "core/artifact/names.hpp"
 #include "core/artifact/sha256.hpp"
-#include "core/artifact/signer.hpp"
 #include "core/artifact/tar_writer.hpp"
 #include "core/os/file.hpp"
 
@@ -194,8 +193,8 @@ Status Writer::fill_in_manifest() {
 
 Result<std::string> Writer::signatures(const std::string& manifest) const {
   std::string text;
-  for (const std::string& key : spec_.signing_keys) {
-    PB_TRY(const std::string line, sign_manifest(manifest, key));
+  for (const SigningKey& key : spec_.signing_keys) {
+    PB_TRY(const std::string line, key.sign(manifest));
     text += (text.empty() ? "" : "\n") + line;
   }
   return text;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/artifact/artifact.hpp"
+#include "core/artifact/signer.hpp"
 #include "core/base/result.hpp"
 
 namespace patchbay::artifact {
@@ -37,8 +38,7 @@ struct ArtifactSpec {
   std::vector<PayloadSpec> payloads;
   std::vector<Script> scripts;
   Compression compression = Compression::gzip;
-  /// PEM private keys (PKCS#8, PKCS#1 or SEC1), each makes one signature line; empty: unsigned.
-  std::vector<std::string> signing_keys;
+  std::vector<SigningKey> signing_keys;  ///< each makes one signature line; empty: unsigned
 };
 
 /// Writes the artifact to `path`, atomically: a temporary file beside it, renamed at the end. The

@@ -97,8 +97,9 @@ std::map<std::string, Handler> artifact_options(Request& request) {
            }},
           {"--key",
            [&spec](const std::string& value) -> Status {
-             PB_TRY(auto pem, read(value));
-             spec.signing_keys.push_back(std::move(pem));
+             PB_TRY(const auto pem, read(value));
+             PB_TRY(auto key, artifact::SigningKey::from_pem(value, pem));
+             spec.signing_keys.push_back(std::move(key));
              return Done{};
            }},
           {"--script",

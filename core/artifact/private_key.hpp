@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/artifact/openssl_types.hpp"
+#include "core/artifact/signer.hpp"
+
+/// Included by .cpp files of this folder only.
+namespace patchbay::artifact {
+
+/// The key behind a token's URI. What the returned key needs of the engine it holds on to itself.
+Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, const PassPhrase& pin);
+
+/// The newest entry of OpenSSL's error queue, which is then empty; empty text when there was none.
+std::string last_openssl_error();
+
+}  // namespace patchbay::artifact
