@@ -66,16 +66,24 @@ class Bench:
             raise RuntimeError(f"exit {code}: {' '.join(words)}\n{log.read_text(errors='replace')}")
         return {"wall": wall / 1e9, "cpu": (user + system) / 1e6, "rss": rss / 1024}
 
+    def measure_steps(self, commands):
+        """The same of several commands, one after the other."""
+        steps = [self.measure(command) for command in commands]
+        return {"wall": sum(step["wall"] for step in steps),
+                "cpu": sum(step["cpu"] for step in steps),
+                "rss": max(step["rss"] for step in steps)}
+
     def alternate(self, name, commands, runs):
-        """Runs every command `runs` times, first one first and then the other first."""
+        """Runs every one `runs` times, first one first and then the other first. Each makes a
+        command, or a list of commands that are measured as one."""
         commands = {who: make for who, make in commands.items() if make}
         samples = {who: [] for who in commands}
         for make in commands.values():
-            self.measure(make())  # warms the page cache, and shows at once what does not work
+            self.measure_steps(steps(make()))  # warms the page cache, and shows at once what does not work
         for turn in range(runs):
             order = list(commands) if turn % 2 == 0 else list(commands)[::-1]
             for who in order:
-                samples[who].append(self.measure(commands[who]()))
+                samples[who].append(self.measure_steps(steps(commands[who]())))
         self.raw[name] = samples
         return {who: summary(rows) for who, rows in samples.items()}
 
@@ -91,35 +99,41 @@ class Bench:
     # --- the two clients ---
 
     def prepare_clients(self):
-        self.modules = self.work / "modules"
-        self.modules.mkdir()
-        module = self.modules / PAYLOAD_TYPE
-        module.write_text(MODULE)
-        module.chmod(0o755)
-        for client in ("ours", "theirs"):
+        for client, shipped in (("ours", self.build / "modules/single-file/single-file"),
+                                ("theirs", MENDER_MODULES / "single-file")):
+            modules = self.work / f"modules-{client}"
+            modules.mkdir()
+            (modules / PAYLOAD_TYPE).write_text(MODULE)
+            (modules / PAYLOAD_TYPE).chmod(0o755)
+            if shipped.exists():
+                shutil.copy(shipped, modules / "single-file")
             (self.work / client).mkdir(mode=0o700)
             (self.work / client / "device_type").write_text(f"device_type={DEVICE}\n")
         (self.work / "patchbay.yaml").write_text(
-            f"Patchbay:\n  ModuleDirectories: [{self.modules}]\n")
+            f"Patchbay:\n  ModuleDirectories: [{self.work / 'modules-ours'}]\n")
         (self.work / "mender.conf").write_text("{}\n")
         (self.work / "etc-mender").mkdir()
         (self.work / "etc-mender/artifact_info").write_text("artifact_name=factory\n")
         if self.mender:
             # That client looks for modules and its first name in fixed places; in a mount name
             # space of our own they can be ours without touching the machine's.
-            for source, target in ((self.modules, MENDER_MODULES),
+            for source, target in ((self.work / "modules-theirs", MENDER_MODULES),
                                    (self.work / "etc-mender", pathlib.Path("/etc/mender"))):
                 subprocess.run(["mount", "--bind", source, target], check=True)
 
+    def ours(self, *arguments):
+        return [self.patchbay, "--config", self.work / "patchbay.yaml", "--datastore",
+                self.work / "ours", *arguments]
+
+    def theirs(self, *arguments):
+        return [self.mender, "--config", self.work / "mender.conf", "--data", self.work / "theirs",
+                "--no-syslog", *arguments]
+
     def install_ours(self, artifact):
-        return self.patchbay and (lambda: [
-            self.patchbay, "--config", self.work / "patchbay.yaml", "--datastore",
-            self.work / "ours", "install", artifact])
+        return self.patchbay and (lambda: self.ours("install", artifact))
 
     def install_theirs(self, artifact):
-        return self.mender and (lambda: [
-            self.mender, "--config", self.work / "mender.conf", "--data", self.work / "theirs",
-            "--no-syslog", "install", artifact])
+        return self.mender and (lambda: self.theirs("install", artifact))
 
     # --- what is installed ---
 
@@ -196,13 +210,9 @@ class Bench:
         if not self.patchbay:
             return
         say("start-up")
-        show = [self.patchbay, "--config", self.work / "patchbay.yaml", "--datastore",
-                self.work / "ours", "show-artifact"]
-        theirs = [self.mender, "--config", self.work / "mender.conf", "--data",
-                  self.work / "theirs", "--no-syslog", "show-artifact"]
         measured = self.alternate("start-up", {
-            "ours": lambda: show, "true": lambda: ["/bin/true"],
-            "theirs": (lambda: theirs) if self.mender else None}, self.options.starts)
+            "ours": lambda: self.ours("show-artifact"), "true": lambda: ["/bin/true"],
+            "theirs": self.mender and (lambda: self.theirs("show-artifact"))}, self.options.starts)
         over = (measured["ours"]["wall"] - measured["true"]["wall"]) * 1000
         self.row("start-up (show-artifact)", measured["ours"], measured.get("theirs"))
         self.row("  start-up over /bin/true", None, None, 3.0, value=over, unit="ms")
@@ -213,11 +223,41 @@ class Bench:
         image = self.data / "tiny.img"
         image.write_bytes(b"a few bytes, installed and committed durably\n")
         artifact = self.artifact(image, "none")
+        runs = max(10, self.options.starts // 8)
         say("tiny install")
+        # What is left of an install when the payload is nothing: starts of the shell, mostly.
         measured = self.alternate("tiny install", {
-            "theirs": self.install_theirs(artifact), "ours": self.install_ours(artifact)},
-            max(10, self.options.starts // 8))
-        self.row("tiny install, durable", measured.get("ours"), measured.get("theirs"), 0.4)
+            "theirs": self.install_theirs(artifact), "ours": self.install_ours(artifact)}, runs)
+        self.row("tiny install, the same shell module", measured.get("ours"),
+                 measured.get("theirs"))
+        self.tiny_file(runs)
+
+    def tiny_file(self, runs):
+        """What a person waits for: one small file, each client with the module it ships."""
+        artifact = self.single_file_artifact()
+        say("tiny file")
+        both = lambda client: lambda: [client("install", artifact), client("commit")]
+        measured = self.alternate("tiny file", {
+            "theirs": self.mender and both(self.theirs),
+            "ours": self.patchbay and both(self.ours)}, runs)
+        self.row("tiny file, install and commit, own module", measured.get("ours"),
+                 measured.get("theirs"), 0.4)
+
+    def single_file_artifact(self):
+        """One file of a few bytes in the layout that both `single-file` modules read."""
+        parts = {"app.conf": "colour=blue\n", "dest_dir": str(self.work / "target"),
+                 "filename": "app.conf", "permissions": "644"}
+        source = self.work / "single-file"
+        source.mkdir()
+        arguments = []
+        for name, text in parts.items():
+            (source / name).write_text(text)
+            arguments += ["-f", source / name]
+        artifact = self.work / "single-file.mender"
+        subprocess.run(["mender-artifact", "write", "module-image", "--compression", "none", "-n",
+                        "tiny-file", "-t", DEVICE, "-T", "single-file", *arguments, "-o", artifact],
+                       check=True, stdout=subprocess.DEVNULL)
+        return artifact
 
     def program_size(self):
         if not self.patchbay:
@@ -243,6 +283,10 @@ class Bench:
         for name, case in cases.items():
             if name in (self.options.only or cases):
                 case()
+
+
+def steps(command):
+    return command if isinstance(command[0], list) else [command]
 
 
 def existing(path):

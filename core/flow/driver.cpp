@@ -123,6 +123,12 @@ Result<Outcome> Driver::undo() {
   return run(State::rollback_enter);
 }
 
+Status Driver::begin() {
+  while (!has_work(row(journal_.state)))
+    journal_.state = *next(journal_.state, Event::ok);
+  return write_journal();
+}
+
 State Driver::resume_state() const {
   if (journal_.stopped) return journal_.state;
   const bool reboot_outstanding = leads_to_reboot(journal_.state) &&
@@ -235,10 +241,14 @@ Status Driver::enter(const StateRow& facts) {
 
 Status Driver::write_journal() {
   journal_.boot_id = parts_.settings.boot_id;
+  std::string entry = to_json(journal_);
+  if (entry == on_record_) return Done{};
   store::Transaction transaction;
   record_journal(journal_, transaction);
   if (has_recorded_result(journal_)) PB_CHECK(record_result(transaction));
-  return parts_.store.commit(transaction).context("write the journal");
+  PB_CHECK(parts_.store.commit(transaction).context("write the journal"));
+  on_record_ = std::move(entry);
+  return Done{};
 }
 
 /// The installed software changes hands in the same transaction that makes the flow irrevocable.

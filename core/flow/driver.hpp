@@ -42,7 +42,9 @@ class Driver {
   /// Undoes an update that waits. Error (`unsupported`), and nothing done, when a module that has
   /// begun has no way back or cannot say.
   Result<Outcome> undo();
-  /// Begins at `state`.
+  /// Puts the update on record, before anything of it is on the disk.
+  Status begin();
+  /// Goes on at `state`.
   Outcome run(State state);
   /// The update failed for a reason outside the flow (a person wants it undone, the client was
   /// cut).
@@ -84,6 +86,7 @@ class Driver {
 
   Parts parts_;
   Journal journal_;
+  std::string on_record_;  ///< the journal as this driver last wrote it; empty: it has not yet
   std::set<std::string> stop_before_;
   Scripts scripts_;
   ModuleSet modules_;

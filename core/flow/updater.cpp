@@ -77,15 +77,12 @@ Result<Outcome> Updater::install(artifact::Reader& reader, std::optional<std::ui
   PB_CHECK(check_plan(reader.header(), installed, settings_));
   if (is_empty_payload(reader.header())) return record_empty_payload(reader, installed);
 
-  Journal journal = journal_of(reader.header(), options.mode);
-  store::Transaction transaction;
-  record_journal(journal, transaction);
-  PB_CHECK(store_.commit(transaction).context("write the journal"));
-
+  const Journal journal = journal_of(reader.header(), options.mode);
   Driver::Parts with_reader = parts();
   with_reader.reader = &reader;
   with_reader.artifact_size = size;
   Driver driver{with_reader, journal, options.stop_before};
+  PB_CHECK(driver.begin());
   auto ready = prepare(reader.header(), journal, installed);
   std::optional<Error> refused;
   if (ready) {

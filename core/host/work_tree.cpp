@@ -95,7 +95,14 @@ Status WorkTree::remove() const {
 }
 
 Status WorkTree::remove_all(const std::string& datastore) {
-  return os::remove_tree(payloads_directory(datastore)).context("remove work trees");
+  // The directory itself stays: making it durably costs more than all that is in it.
+  const std::string payloads = payloads_directory(datastore);
+  if (!os::exists(payloads)) return Done{};
+  PB_TRY(const auto trees, os::list_directory(payloads).context("remove work trees"));
+  for (const std::string& tree : trees) {
+    PB_CHECK(os::remove_tree(os::join(payloads, tree)).context("remove work trees"));
+  }
+  return Done{};
 }
 
 Status WorkTree::sync_all(const std::string& datastore) {

@@ -92,6 +92,7 @@ class Changes {
   Changes(Context& context, Journal journal) : context_{&context}, journal_{std::move(journal)} {}
   static Result<Changes> open(Context& context);
 
+  Result<std::vector<std::string>> unused_names_in(const std::string& directory, std::size_t count);
   Status replace_by_exchange(const std::string& staged, const std::string& target);
   Status replace_by_renames(const std::string& staged, const std::string& target);
   Status undo();

@@ -22,6 +22,8 @@ class Journal {
 
   /// Adds a record; it survives a power cut once this has returned.
   Status append(Record record);
+  /// Adds several in one write; after a cut the first few of them may be there alone.
+  Status append_all(std::vector<Record> records);
 
   [[nodiscard]] const std::vector<Record>& records() const { return records_; }
   [[nodiscard]] bool empty() const { return records_.empty(); }

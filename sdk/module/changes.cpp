@@ -155,10 +155,22 @@ Status Changes::make_directories(const std::string& path) {
 }
 
 Result<std::string> Changes::temporary_in(const std::string& directory) {
-  auto path = join_path(directory, random_name());
-  if (exists(path)) return Error{path + " already exists"};
-  PATCHBAY_CHECK(journal_.append({std::string{record::kTemporary}, path}));
-  return path;
+  PATCHBAY_TRY(auto names, unused_names_in(directory, 1));
+  return std::move(names.front());
+}
+
+Result<std::vector<std::string>> Changes::unused_names_in(const std::string& directory,
+                                                          std::size_t count) {
+  std::vector<std::string> names;
+  std::vector<Journal::Record> records;
+  while (names.size() < count) {
+    auto path = join_path(directory, random_name());
+    if (exists(path)) return Error{path + " already exists"};
+    records.push_back({std::string{record::kTemporary}, path});
+    names.push_back(std::move(path));
+  }
+  PATCHBAY_CHECK(journal_.append_all(std::move(records)));
+  return names;
 }
 
 Status Changes::replace_file(const std::string& target, const std::string& source,
@@ -171,14 +183,16 @@ Status Changes::replace_file(const std::string& target, const std::string& sourc
   PATCHBAY_CHECK(require_free_space(directory, static_cast<std::uint64_t>(info.st_size), 1));
   PATCHBAY_TRY(const auto attributes, wanted_attributes(target, found, wish));
 
-  PATCHBAY_TRY(const auto fresh, temporary_in(directory));
+  // Both names in one entry: each entry waits for the disk.
+  PATCHBAY_TRY(const auto names, unused_names_in(directory, found == Found::nothing ? 1 : 2));
+  const std::string& fresh = names.front();
+  const std::string& backup = names.back();
   PATCHBAY_CHECK(copy_file(source, fresh, attributes, Times::now, wish.progress));
   if (found == Found::nothing) {
     PATCHBAY_CHECK(journal_.append({std::string{record::kBringIn}, fresh, target}));
     PATCHBAY_CHECK(move_path(fresh, target));
     return sync_directory(directory);
   }
-  PATCHBAY_TRY(const auto backup, temporary_in(directory));
   PATCHBAY_CHECK(back_up(target, backup));
   PATCHBAY_CHECK(sync_directory(directory));
   PATCHBAY_CHECK(journal_.append({std::string{record::kReplace}, target, backup}));

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
@@ -68,14 +70,22 @@ Result<Journal> Journal::open(std::string path) {
 }
 
 Status Journal::append(Record record) {
+  std::vector<Record> records;
+  records.push_back(std::move(record));
+  return append_all(std::move(records));
+}
+
+Status Journal::append_all(std::vector<Record> records) {
   const bool is_new = complete_bytes_ == 0;
   const Fd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd) return Error::from_errno(errno, "open journal " + path_);
-  const auto line = encode(record);
+  std::string lines;
+  for (const Record& record : records)
+    lines += encode(record);
   const auto offset = static_cast<off_t>(complete_bytes_);
   if (::ftruncate(fd.get(), offset) != 0) return Error::from_errno(errno, "trim journal " + path_);
-  for (std::size_t done = 0; done < line.size();) {
-    const auto written = ::pwrite(fd.get(), line.data() + done, line.size() - done,
+  for (std::size_t done = 0; done < lines.size();) {
+    const auto written = ::pwrite(fd.get(), lines.data() + done, lines.size() - done,
                                   offset + static_cast<off_t>(done));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return Error::from_errno(errno, "write journal " + path_);
@@ -83,8 +93,8 @@ Status Journal::append(Record record) {
   }
   if (::fdatasync(fd.get()) != 0) return Error::from_errno(errno, "sync journal " + path_);
   if (is_new) PATCHBAY_CHECK(sync_directory(parent_path(path_)));
-  complete_bytes_ += line.size();
-  records_.push_back(std::move(record));
+  complete_bytes_ += lines.size();
+  std::move(records.begin(), records.end(), std::back_inserter(records_));
   return Done{};
 }
 
