@@ -52,6 +52,8 @@ struct PayloadFile {
   std::string name;         ///< base name, [A-Za-z0-9_.,-]+, not "." or ".."
   std::uint64_t size = 0;   ///< bytes, uncompressed
   std::string sha256;       ///< lower-case hex, from the manifest
+  unsigned mode = 0;        ///< permission bits the writer gave it; no module has to obey them
+  std::int64_t mtime = 0;   ///< when it was changed before it was packed, seconds since 1970
 };
 
 }  // namespace patchbay::artifact

@@ -53,7 +53,7 @@ Result<PayloadFile> PayloadStream::begin_file(TarEntry entry) {
 
   expected_ = listed->second;
   file_ = std::move(entry.name);
-  return PayloadFile{input_.index, file_, entry.size, to_hex(expected_)};
+  return PayloadFile{input_.index, file_, entry.size, to_hex(expected_), entry.mode, entry.mtime};
 }
 
 Result<ByteSpan> PayloadStream::read() {

@@ -6,8 +6,11 @@
 /// Included by .cpp files of this folder only.
 namespace patchbay::artifact {
 
+enum class KeyHalf : std::uint8_t { secret, open };
+
 /// The key behind a token's URI. What the returned key needs of the engine it holds on to itself.
-Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, const PassPhrase& pin);
+Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, KeyHalf half,
+                                            const PassPhrase& pin);
 
 /// The newest entry of OpenSSL's error queue, which is then empty; empty text when there was none.
 std::string last_openssl_error();

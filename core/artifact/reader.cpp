@@ -60,6 +60,7 @@ struct Reader::State {
   CountingSource counter;
   BufferedSource input;
   TarReader archive;
+  std::vector<std::string> entries;
   std::optional<TarEntry> entry;  ///< the entry the archive stands at; its body has not been read
   Digest version_sum{};
   Manifest manifest;
@@ -89,6 +90,7 @@ Status Reader::State::read_beginning(const Keyring& keys) {
 
 Status Reader::State::advance() {
   PB_TRY(entry, archive.next());
+  if (entry) entries.push_back(entry->name);
   if (!entry || entry->type == TarEntry::Type::file) return Done{};
   return invalid(in_quotes(entry->name) + " is a directory; an artifact holds files only");
 }
@@ -247,6 +249,10 @@ SignatureState Reader::signature() const {
 }
 const std::string& Reader::verified_by() const {
   return state_->verified_by;
+}
+
+const std::vector<std::string>& Reader::entries() const {
+  return state_->entries;
 }
 
 Result<std::optional<PayloadFile>> Reader::next_file(std::size_t payload) {

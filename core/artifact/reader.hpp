@@ -52,6 +52,9 @@ class Reader {
   /// Name of the key that verified the signature; empty unless verified.
   [[nodiscard]] const std::string& verified_by() const;
 
+  /// Names of the archive's entries up to the one being read, in their order.
+  [[nodiscard]] const std::vector<std::string>& entries() const;
+
   /// The next file of payload `payload`, or nothing when that payload has no more. Payloads are
   /// asked for in order, 0 first, each until it is exhausted. What the caller left unread of the
   /// file before is read and verified here.

@@ -145,6 +145,20 @@ std::string base64(const Signature& bytes) {
   return text;
 }
 
+Result<VerificationKey> public_half(const std::string& name, EVP_PKEY* key) {
+  const OpenSslPtr<BIO> bio{BIO_new(BIO_s_mem())};
+  if (PEM_write_bio_PUBKEY(bio.get(), key) != 1)
+    return refuse(ErrorCode::unsupported, name, "it does not tell its public key");
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return VerificationKey{name, {text, static_cast<std::size_t>(size)}};
+}
+
+/// Without the query, in which the PIN may be.
+std::string name_of(const SigningKey::Token& token) {
+  return token.uri.substr(0, token.uri.find('?'));
+}
+
 }  // namespace
 
 struct SigningKey::State {
@@ -163,9 +177,8 @@ Result<SigningKey> SigningKey::from_pem(std::string name, const std::string& pem
 }
 
 Result<SigningKey> SigningKey::from_token(const Token& token, const PassPhrase& pin) {
-  PB_TRY(auto key, load_token_key(token, pin));
-  // What follows the object may be the PIN.
-  std::string name = token.uri.substr(0, token.uri.find('?'));
+  PB_TRY(auto key, load_token_key(token, KeyHalf::secret, pin));
+  std::string name = name_of(token);
   PB_CHECK(check_kind(name, key.get()));
   return SigningKey{std::make_shared<State>(State{std::move(name), std::move(key)})};
 }
@@ -182,12 +195,13 @@ Result<std::string> SigningKey::sign(std::string_view manifest) const {
 }
 
 Result<VerificationKey> SigningKey::public_key() const {
-  const OpenSslPtr<BIO> bio{BIO_new(BIO_s_mem())};
-  if (PEM_write_bio_PUBKEY(bio.get(), state_->key.get()) != 1)
-    return refuse(ErrorCode::unsupported, state_->name, "it does not tell its public key");
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return VerificationKey{state_->name, {text, static_cast<std::size_t>(size)}};
+  return public_half(state_->name, state_->key.get());
+}
+
+Result<VerificationKey> SigningKey::public_key_of(const Token& token, const PassPhrase& pin) {
+  PB_TRY(const auto key, load_token_key(token, KeyHalf::open, pin));
+  PB_TRY(VerificationKey half, public_half(name_of(token), key.get()));
+  return parse_verification_key(std::move(half.name), std::move(half.pem));
 }
 
 const std::string& SigningKey::name() const {

@@ -35,6 +35,9 @@ class SigningKey {
   /// only asked when the URI has neither pin-value nor pin-source.
   static Result<SigningKey> from_token(const Token& token, const PassPhrase& pin = {});
 
+  /// The public half of a key in a token, for verifying.
+  static Result<VerificationKey> public_key_of(const Token& token, const PassPhrase& pin = {});
+
   /// Signs the bytes of a manifest: the text of one line of manifest.sig, base64 without a line
   /// end. Its length depends on the key alone.
   [[nodiscard]] Result<std::string> sign(std::string_view manifest) const;

@@ -174,6 +174,10 @@ TEST_F(TokenTest, GivenKeysMadeInTheToken_WhenSigned_ThenTheirPublicHalvesVerify
     ASSERT_THAT(line, IsOk());
     EXPECT_THAT(verify(*key, *line), IsOk());
     EXPECT_EQ(key->name(), token(label).uri);
+    const auto open = SigningKey::public_key_of(
+        {"pkcs11:token=test;object=" + std::string{label} + ";type=public", kSoftHsm});
+    ASSERT_THAT(open, IsOk());
+    EXPECT_EQ(open->pem, key->public_key()->pem);
   }
 }
 

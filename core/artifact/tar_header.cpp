@@ -19,7 +19,9 @@ struct Field {
   std::size_t length;
 };
 constexpr Field kName{0, 100};
+constexpr Field kMode{100, 8};
 constexpr Field kSize{124, 12};
+constexpr Field kModificationTime{136, 12};
 constexpr Field kChecksum{148, 8};
 constexpr Field kMagic{257, 8};
 constexpr Field kPrefix{345, 155};
@@ -74,6 +76,13 @@ Result<std::uint64_t> parse_size(std::string_view field) {
   const auto value = binary ? base256(field) : octal(field);
   if (value) return *value;
   return invalid("tar header: size \"" + printable(field) + "\" is not a valid number");
+}
+
+/// Attributes mean nothing to an update; a field that cannot be read is not worth refusing one.
+std::uint64_t attribute(std::string_view block, Field field) {
+  const std::string_view text = field_text(block, field);
+  const bool binary = (static_cast<unsigned char>(text[0]) & 0x80) != 0;
+  return (binary ? base256(text) : octal(text)).value_or(0);
 }
 
 Status check_checksum(std::string_view block) {
@@ -131,6 +140,11 @@ Status apply_pax_record(PaxRecords& records, std::string_view key, std::string_v
   if (key == "size") {
     PB_TRY(records.size, parse_pax_size(value));
   }
+  if (key == "mtime") {
+    std::int64_t seconds = 0;  // of "1700000000.25"
+    const auto parsed = std::from_chars(value.data(), value.data() + value.size(), seconds, 10);
+    if (parsed.ec == std::errc{}) records.mtime = seconds;
+  }
   if (key == "path") {
     if (value.find('\0') != std::string_view::npos) return invalid("tar: NUL in a pax path");
     records.path = std::string{value};
@@ -153,6 +167,8 @@ Result<TarHeader> parse_tar_header(ByteSpan bytes) {
   PB_TRY(header.name, full_name(block, magic));
   PB_TRY(header.size,
          parse_size(field_text(block, kSize)).context("\"" + printable(header.name) + "\""));
+  header.mode = static_cast<unsigned>(attribute(block, kMode)) & 07777U;
+  header.mtime = static_cast<std::int64_t>(attribute(block, kModificationTime));
   header.type = block[kTypeOffset] == '\0' ? '0' : block[kTypeOffset];
   return header;
 }

@@ -20,7 +20,9 @@ inline constexpr std::uint64_t kMaxEntrySize = 0x7FFF'FFFF'FFFF'FFFF;
 struct TarHeader {
   std::string name;
   std::uint64_t size = 0;
-  char type = '0';  ///< '0' also for the NUL of v7
+  char type = '0';         ///< '0' also for the NUL of v7
+  unsigned mode = 0;       ///< permission bits, with set-uid, set-gid and sticky; 0 when unreadable
+  std::int64_t mtime = 0;  ///< seconds since 1970; 0 when unreadable
 };
 
 /// Parses one header block: ustar, GNU or v7. Refuses a wrong header checksum, numbers that are not
@@ -32,6 +34,7 @@ Result<TarHeader> parse_tar_header(ByteSpan block);
 struct PaxRecords {
   std::optional<std::string> path;
   std::optional<std::uint64_t> size;
+  std::optional<std::int64_t> mtime;  ///< whole seconds; what cannot be read counts as absent
 };
 
 /// Parses the body of a pax extended header ("LEN key=value\n"...). Refuses malformed records,

@@ -108,6 +108,8 @@ Result<TarEntry> TarReader::make_entry(TarHeader header, Extensions extensions) 
   TarEntry entry;
   entry.name = std::move(header.name);
   entry.size = header.size;
+  entry.mode = header.mode;
+  entry.mtime = extensions.pax && extensions.pax->mtime ? *extensions.pax->mtime : header.mtime;
   if (extensions.long_name) entry.name = std::move(*extensions.long_name);
   if (extensions.pax && extensions.pax->path) entry.name = std::move(*extensions.pax->path);
   if (extensions.pax && extensions.pax->size) entry.size = *extensions.pax->size;

@@ -14,6 +14,8 @@ struct TarEntry {
   std::string name;
   Type type = Type::file;
   std::uint64_t size = 0;
+  unsigned mode = 0;       ///< permission bits, with set-uid, set-gid and sticky
+  std::int64_t mtime = 0;  ///< seconds since 1970
 };
 
 /// Reads a tar archive from a stream, strictly: regular files and directories only; names in ustar,

@@ -55,7 +55,8 @@ Status configure(ENGINE* engine, const SigningKey::Token& token, const PassPhras
 
 }  // namespace
 
-Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, const PassPhrase& pin) {
+Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, KeyHalf half,
+                                            const PassPhrase& pin) {
   const std::string shown = printable(token.uri.substr(0, token.uri.find('?')));
   if (!token.uri.starts_with("pkcs11:"))
     return Error{ErrorCode::invalid_input, shown + " is not a PKCS#11 URI (\"pkcs11:...\")"};
@@ -72,11 +73,13 @@ Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, cons
   // An empty dialogue: a token that wants a PIN which was not given fails instead of asking.
   const std::unique_ptr<UI_METHOD, EngineFree> silent{
       UI_create_method(const_cast<char*>("patchbay"))};
-  OpenSslPtr<EVP_PKEY> key{
-      ENGINE_load_private_key(engine.get(), token.uri.c_str(), silent.get(), nullptr)};
+  const auto load = half == KeyHalf::secret ? ENGINE_load_private_key : ENGINE_load_public_key;
+  OpenSslPtr<EVP_PKEY> key{load(engine.get(), token.uri.c_str(), silent.get(), nullptr)};
   if (key) return key;
   const std::string module = token.module.empty() ? "of the system" : printable(token.module);
-  return refuse(ErrorCode::not_found, "no private key found at " + shown + "; check the library (" +
+  return refuse(ErrorCode::not_found, std::string{"no "} +
+                                          (half == KeyHalf::secret ? "private" : "public") +
+                                          " key found at " + shown + "; check the library (" +
                                           module + "), the token, the object and the PIN");
 }
 

@@ -18,6 +18,9 @@ struct Command {
 /// and its row in program.cpp.
 std::span<const Command> commands();
 
+int read(const Call& call);
+int validate(const Call& call);
+
 /// The whole program.
 int run(int argc, const char* const* argv);
 

@@ -10,7 +10,10 @@ namespace patchbay::artifact_tool {
 namespace {
 
 // One row a command, in the order of --help.
-constexpr std::array<Command, 0> kCommands{};
+constexpr std::array kCommands{
+    Command{"read", "Show what an artifact holds", read},
+    Command{"validate", "Check an artifact as strictly as a device does", validate},
+};
 
 /// What mender-artifact answers to an unknown command.
 constexpr int kMenderUnknownCommand = 3;

@@ -1,0 +1,39 @@
+#include "sdk/artifact/artifact_file.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace patchbay::artifact_tool {
+
+Result<os::FdSource> open_artifact(const std::string& path) {
+  if (path == "-") {
+    UniqueFd copy{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
+    if (!copy) return Error::from_errno(errno, "standard input");
+    return os::FdSource{std::move(copy), "standard input"};
+  }
+  PB_TRY(UniqueFd fd, os::open_file(path, O_RDONLY));
+  return os::FdSource{std::move(fd), path};
+}
+
+Result<artifact::Contents> read_artifact(const std::string& path,
+                                         const std::vector<artifact::VerificationKey>& keys,
+                                         const artifact::FileSinks& sinks) {
+  PB_TRY(os::FdSource source, open_artifact(path));
+  auto contents = artifact::read_contents(source, {keys, {}}, sinks);
+  if (contents || contents.error().error_number() != 0) return contents;
+  return std::move(contents).context(path == "-" ? "standard input" : path);
+}
+
+Outcome outcome_of_reading(const Error& error, Outcome invalid) {
+  switch (error.code()) {
+    case ErrorCode::invalid_input:
+    case ErrorCode::integrity:
+    case ErrorCode::unsupported:
+      return invalid;
+    default:
+      return Outcome::cannot_open;
+  }
+}
+
+}  // namespace patchbay::artifact_tool

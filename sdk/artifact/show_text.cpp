@@ -1,0 +1,109 @@
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+#include "core/base/bytes.hpp"
+#include "sdk/artifact/show.hpp"
+
+namespace patchbay::artifact_tool {
+namespace {
+
+constexpr std::size_t kLongestMetaData = 4000;  // of what is shown; the JSON form has all of it
+
+void line(const std::string& label, const std::string& value) {
+  std::printf("%-18s %s\n", label.empty() ? "" : (label + ":").c_str(), value.c_str());
+}
+
+void lines(const std::string& label, const std::vector<std::string>& values) {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    line(i == 0 ? label : "", values[i]);
+}
+
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string text;
+  for (const std::string& word : words)
+    text += (text.empty() ? "" : between) + printable(word);
+  return text;
+}
+
+std::string signature_text(const Shown& shown) {
+  switch (shown.signature) {
+    case SignatureShown::none:
+      return "none";
+    case SignatureShown::missing:
+      return "MISSING: a key was given, but the artifact is not signed";
+    case SignatureShown::unchecked:
+      return "there is one, not checked (give --key)";
+    case SignatureShown::verified:
+      return "verified with " + printable(shown.contents.verified_by);
+    case SignatureShown::bad:
+      return "BAD: not of any key that was given";
+  }
+  return {};
+}
+
+void print_header(const Shown& shown) {
+  const artifact::Header& header = shown.contents.header;
+  line("Artifact", printable(header.name));
+  if (header.group) line("Group", printable(*header.group));
+  line("Compatible types", joined(header.compatible_types, ", "));
+  if (!header.depends_names.empty()) line("Depends on name", joined(header.depends_names, " or "));
+  if (!header.depends_groups.empty())
+    line("Depends on group", joined(header.depends_groups, " or "));
+  line("Signature", signature_text(shown));
+  std::vector<std::string> scripts;
+  for (const artifact::Script& script : header.scripts)
+    scripts.push_back(script.name + ", " + human_size(script.content.size()));
+  lines("State scripts", scripts);
+}
+
+std::string clears_text(const artifact::PayloadHeader& payload) {
+  if (!payload.clears) return "everything (no list)";
+  return payload.clears->empty() ? "nothing" : joined(*payload.clears, ", ");
+}
+
+void print_payload(const artifact::Contents& contents, std::size_t index) {
+  const artifact::PayloadHeader& payload = contents.header.payloads[index];
+  std::printf("\n");
+  line("Payload " + std::to_string(index), payload.type ? *payload.type : "empty (no type)");
+  std::vector<std::string> provides;
+  for (const auto& [key, value] : payload.provides)
+    provides.push_back(printable(key) + " = " + printable(value));
+  lines("  Provides", provides);
+  std::vector<std::string> depends;
+  for (const auto& [key, values] : payload.depends)
+    depends.push_back(printable(key) + " = " + joined(values, " or "));
+  lines("  Depends", depends);
+  line("  Clears", clears_text(payload));
+  if (!payload.meta_data.empty())
+    line("  Meta-data", printable(payload.meta_data, kLongestMetaData));
+  std::vector<std::string> files;
+  for (const artifact::PayloadFile& file : contents.files) {
+    if (file.payload != index) continue;
+    std::array<char, 8> mode{};
+    std::snprintf(mode.data(), mode.size(), "%04o", file.mode);
+    files.push_back(file.name + ", " + std::to_string(file.size) + " bytes, mode " + mode.data() +
+                    ", " + utc_text(file.mtime) + " UTC");
+    files.push_back("sha256 " + file.sha256);
+  }
+  lines("  Files", files);
+}
+
+}  // namespace
+
+std::string utc_text(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm parts{};
+  if (::gmtime_r(&time, &parts) == nullptr) return std::to_string(seconds);
+  std::array<char, 64> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+  return text.data();
+}
+
+void print_text(const Shown& shown) {
+  print_header(shown);
+  for (std::size_t i = 0; i < shown.contents.header.payloads.size(); ++i)
+    print_payload(shown.contents, i);
+}
+
+}  // namespace patchbay::artifact_tool

@@ -1,0 +1,75 @@
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+#include "sdk/artifact/artifact_file.hpp"
+#include "sdk/artifact/command_line.hpp"
+#include "sdk/artifact/commands.hpp"
+#include "sdk/artifact/keys.hpp"
+#include "sdk/artifact/outcome.hpp"
+
+namespace patchbay::artifact_tool {
+namespace {
+
+struct ValidateOptions {
+  std::string artifact;
+  KeyOptions keys;
+  bool ignore_signature = false;
+};
+
+/// A signature that nobody looks at protects nobody: to pass, it has to be checked, or the person
+/// has to say that it need not be.
+Status check_policy(const ValidateOptions& options, const artifact::Contents& contents) {
+  if (contents.signature != artifact::SignatureState::unchecked || options.ignore_signature)
+    return Done{};
+  return Error{ErrorCode::integrity,
+               options.artifact +
+                   ": it is signed, but no key was given to check the signature "
+                   "with: --key FILE"};
+}
+
+void print_success(const Call& call, const ValidateOptions& options,
+                   const artifact::Contents& contents) {
+  if (call.face == Face::mender) {
+    std::printf("Artifact file '%s' validated successfully\n", options.artifact.c_str());
+    return;
+  }
+  std::string signature = "not signed";
+  if (contents.signature == artifact::SignatureState::verified)
+    signature = "signed, verified with " + printable(contents.verified_by);
+  if (contents.signature == artifact::SignatureState::unchecked)
+    signature = "signed, signature not checked";
+  std::printf("%s: valid; %s\n", options.artifact.c_str(), signature.c_str());
+}
+
+}  // namespace
+
+int validate(const Call& call) {
+  ValidateOptions options;
+  CLI::App app{"Checks an artifact as strictly as a device does, from its first byte to its last."};
+  app.add_option("artifact", options.artifact, "The artifact; - is standard input")
+      ->required()
+      ->type_name("ARTIFACT");
+  add_key_options(app, options.keys, call.face, KeyUse::verify);
+  if (call.face == Face::patchbay) {
+    app.add_flag("--ignore-signature", options.ignore_signature,
+                 "Accept a signed artifact without checking its signature");
+  }
+  if (const auto code = parse(
+          app, call, "  " + program_name(call.face) + " validate -k public.pem update.mender"))
+    return *code;
+
+  const auto keys = load_verification_keys(options.keys, call.face);
+  if (!keys) return fail(call, Outcome::bad_parameter, keys.error());
+  const auto contents = read_artifact(options.artifact, *keys);
+  if (!contents) {
+    return fail(call, outcome_of_reading(contents.error(), Outcome::invalid_artifact),
+                contents.error());
+  }
+  if (const auto policy = check_policy(options, *contents); !policy)
+    return fail(call, Outcome::invalid_artifact, policy.error());
+  print_success(call, options, *contents);
+  return exit_code(call.face, Outcome::done);
+}
+
+}  // namespace patchbay::artifact_tool
