@@ -49,7 +49,7 @@ std::string make_artifact(Compression compression) {
   ArtifactSpec spec;
   spec.name = "bench";
   spec.compatible_types = {"bench"};
-  spec.compression = compression;
+  spec.compression.kind = compression;
   spec.payloads.resize(1);
   spec.payloads[0].type = "bench";
   spec.payloads[0].files = {{"payload.bin", dir / "payload.bin"}};

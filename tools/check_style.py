@@ -36,7 +36,7 @@ THIRD_PARTY = [
     (r"boost/", ["core/os"]),
     (r"curl/", ["core/fetch"]),
     (r"openssl/", ["core/artifact"]),
-    (r"(zlib|lzma|zstd|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),
+    (r"(zlib|libdeflate|lzma|zstd|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),
     (r"lmdb\.h$", ["core/store"]),
     (r"yaml-cpp/", ["core/app"]),
     (r"(spdlog|fmt)/", ["core/app"]),

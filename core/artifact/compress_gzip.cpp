@@ -1,66 +1,118 @@
-#include <zlib.h>
+#include <libdeflate.h>
 
-#include <vector>
+#include <algorithm>
+#include <array>
 
-#include "core/artifact/compress.hpp"
+#include "core/artifact/block_compressor.hpp"
 
 namespace patchbay::artifact {
 namespace {
 
-constexpr int kLevel = 6;
-constexpr int kGzipWindow = 15 + 16;  // 32 KiB, with gzip's header and trailer
-constexpr int kMemoryLevel = 8;
-constexpr std::size_t kStep = 64 * kKiB;
+// Blocks are gzip members of their own, which any gzip reader continues over. Larger ones do not
+// compress better: deflate looks back 32 KiB only.
+constexpr std::size_t kBlockBytes = 512 * kKiB;
+constexpr std::size_t kSegmentBytes = 32 * kKiB;
 
-class GzipCompressor final : public Compressor {
- public:
-  explicit GzipCompressor(ByteSink& out) : out_{out}, buffer_(kStep) {}
-  ~GzipCompressor() override { deflateEnd(&stream_); }
-  GzipCompressor(const GzipCompressor&) = delete;
-  GzipCompressor& operator=(const GzipCompressor&) = delete;
-
-  int start() {
-    return deflateInit2(&stream_, kLevel, Z_DEFLATED, kGzipWindow, kMemoryLevel,
-                        Z_DEFAULT_STRATEGY);
+struct FreeCompressor {
+  void operator()(libdeflate_compressor* compressor) const {
+    libdeflate_free_compressor(compressor);
   }
+};
+using Deflate = std::unique_ptr<libdeflate_compressor, FreeCompressor>;
 
-  Status write(ByteSpan bytes) override {
-    while (!bytes.empty()) {
-      const ByteSpan piece = bytes.first(std::min(bytes.size(), kStep));
-      PB_CHECK(run(piece, Z_NO_FLUSH));
-      bytes = bytes.subspan(piece.size());
+/// Whether the bytes look like noise: in a sample of pieces, no value is much more frequent than
+/// others. True for what is compressed or encrypted already, never for text, code or tables.
+bool looks_like_noise(ByteSpan segment) {
+  constexpr std::size_t kPieces = 16;
+  constexpr std::size_t kPieceBytes = 512;
+  constexpr unsigned kMean = kPieces * kPieceBytes / 256;
+  if (segment.size() < kPieces * kPieceBytes) return false;
+  std::array<unsigned, 256> counts{};
+  for (std::size_t piece = 0; piece < kPieces; ++piece) {
+    for (const std::byte value : segment.subspan(segment.size() / kPieces * piece, kPieceBytes))
+      ++counts[std::to_integer<unsigned>(value)];
+  }
+  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+  return *least > kMean / 4 && *most < kMean * 2;
+}
+
+/// Makes a gzip member of a block, or several: the search for repetitions is slowest where there
+/// are none, so runs of noise are only wrapped.
+class GzipEncoder final : public BlockEncoder {
+ public:
+  explicit GzipEncoder(int level)
+      : compress_{libdeflate_alloc_compressor(level)}, store_{libdeflate_alloc_compressor(0)} {}
+
+  [[nodiscard]] bool good() const { return compress_ && store_; }
+
+  Status encode(ByteSpan block, ByteVector& out) override {
+    out.clear();
+    if (block.empty()) return add_member(*compress_, block, out);
+    while (!block.empty()) {
+      const std::size_t noise = noise_at(block, 0);
+      if (noise > 0 && !shrinks(block.first(std::min(noise, kSegmentBytes)))) {
+        PB_CHECK(add_member(*store_, block.first(noise), out));
+        block = block.subspan(noise);
+        continue;
+      }
+      const std::size_t end = next_noise(block, noise);
+      PB_CHECK(add_member(*compress_, block.first(end), out));
+      block = block.subspan(end);
     }
     return Done{};
   }
-  Status finish() override { return run({}, Z_FINISH); }
 
  private:
-  /// zlib is done with a piece when it leaves room in the buffer.
-  Status run(ByteSpan piece, int flush) {
-    // zlib's interface is without const; it does not write to its input.
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(piece.data()));
-    stream_.avail_in = static_cast<uInt>(piece.size());
-    do {
-      stream_.next_out = reinterpret_cast<Bytef*>(buffer_.data());
-      stream_.avail_out = static_cast<uInt>(buffer_.size());
-      if (deflate(&stream_, flush) == Z_STREAM_ERROR)
-        return Error{ErrorCode::internal, "zlib lost its state"};
-      PB_CHECK(out_.write(ByteSpan{buffer_}.first(buffer_.size() - stream_.avail_out)));
-    } while (stream_.avail_out == 0);
+  /// How many bytes from `begin` on look like noise, in whole segments.
+  static std::size_t noise_at(ByteSpan block, std::size_t begin) {
+    std::size_t end = begin;
+    while (end < block.size()) {
+      const ByteSpan segment = block.subspan(end, std::min(kSegmentBytes, block.size() - end));
+      if (!looks_like_noise(segment)) break;
+      end += segment.size();
+    }
+    return end - begin;
+  }
+
+  /// Where the next noise begins at or after `from`.
+  static std::size_t next_noise(ByteSpan block, std::size_t from) {
+    while (from < block.size() &&
+           noise_at(block.first(std::min(from + kSegmentBytes, block.size())), from) == 0)
+      from += kSegmentBytes;
+    return std::min(from, block.size());
+  }
+
+  bool shrinks(ByteSpan part) {
+    trial_.resize(libdeflate_gzip_compress_bound(compress_.get(), part.size()));
+    const std::size_t size = libdeflate_gzip_compress(compress_.get(), part.data(), part.size(),
+                                                      trial_.data(), trial_.size());
+    return size < part.size() - part.size() / 64;
+  }
+
+  static Status add_member(libdeflate_compressor& how, ByteSpan bytes, ByteVector& out) {
+    const std::size_t begin = out.size();
+    out.resize(begin + libdeflate_gzip_compress_bound(&how, bytes.size()));
+    const std::size_t size = libdeflate_gzip_compress(&how, bytes.data(), bytes.size(),
+                                                      out.data() + begin, out.size() - begin);
+    if (size == 0) return Error{ErrorCode::internal, "libdeflate cannot compress"};
+    out.resize(begin + size);
     return Done{};
   }
 
-  ByteSink& out_;
-  ByteVector buffer_;
-  z_stream stream_{};
+  Deflate compress_, store_;
+  ByteVector trial_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Compressor>> make_gzip_compressor(ByteSink& out) {
-  auto compressor = std::make_unique<GzipCompressor>(out);
-  if (compressor->start() != Z_OK) return Error{ErrorCode::internal, "zlib cannot be set up"};
-  return std::unique_ptr<Compressor>{std::move(compressor)};
+Result<std::unique_ptr<Compressor>> make_gzip_compressor(int level, unsigned threads,
+                                                         ByteSink& out) {
+  const auto make = [level]() -> Result<std::unique_ptr<BlockEncoder>> {
+    auto encoder = std::make_unique<GzipEncoder>(level);
+    if (!encoder->good()) return Error{ErrorCode::internal, "libdeflate cannot be set up"};
+    return std::unique_ptr<BlockEncoder>{std::move(encoder)};
+  };
+  return make_block_compressor(make, kBlockBytes, threads, out);
 }
 
 }  // namespace patchbay::artifact

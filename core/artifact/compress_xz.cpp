@@ -1,13 +1,17 @@
 #include <lzma.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/artifact/compress.hpp"
 
 namespace patchbay::artifact {
 namespace {
 
-constexpr std::uint32_t kMostThreads = 4;  // each needs about 100 MiB at preset 6
+constexpr std::uint32_t kMostThreads = 64;
+/// Of all encoding threads together; fewer threads are used rather than more memory. One needs
+/// about 125 MiB at level 6.
+constexpr std::uint64_t kMostMemory = 4096 * kMiB;
 
 class XzCompressor final : public Compressor {
  public:
@@ -16,15 +20,24 @@ class XzCompressor final : public Compressor {
   XzCompressor(const XzCompressor&) = delete;
   XzCompressor& operator=(const XzCompressor&) = delete;
 
-  lzma_ret start() {
+  /// False: liblzma does not want these settings.
+  bool start(int level, unsigned threads) {
+    lzma_options_lzma lzma{};
+    if (lzma_lzma_preset(&lzma, static_cast<std::uint32_t>(level))) return false;
+    // A block has nothing further back to look at.
+    lzma.dict_size = std::min<std::uint32_t>(lzma.dict_size, kParallelBlockBytes);
+    const std::array<lzma_filter, 2> filters{
+        {{LZMA_FILTER_LZMA2, &lzma}, {LZMA_VLI_UNKNOWN, nullptr}}};
     lzma_mt options{};
     // Also with one thread: the encoder for threads records the sizes of blocks in their headers,
     // and the output is the same for any number.
-    options.threads = std::clamp(lzma_cputhreads(), std::uint32_t{1}, kMostThreads);
+    options.threads = std::clamp<std::uint32_t>(threads, 1, kMostThreads);
     options.block_size = kParallelBlockBytes;
-    options.preset = LZMA_PRESET_DEFAULT;
+    options.filters = filters.data();
     options.check = LZMA_CHECK_CRC64;
-    return lzma_stream_encoder_mt(&stream_, &options);
+    while (options.threads > 1 && lzma_stream_encoder_mt_memusage(&options) > kMostMemory)
+      --options.threads;
+    return lzma_stream_encoder_mt(&stream_, &options) == LZMA_OK;
   }
 
   Status write(ByteSpan bytes) override {
@@ -61,9 +74,10 @@ class XzCompressor final : public Compressor {
 
 }  // namespace
 
-Result<std::unique_ptr<Compressor>> make_xz_compressor(ByteSink& out) {
+Result<std::unique_ptr<Compressor>> make_xz_compressor(int level, unsigned threads, ByteSink& out) {
   auto compressor = std::make_unique<XzCompressor>(out);
-  if (compressor->start() != LZMA_OK) return Error{ErrorCode::internal, "liblzma cannot be set up"};
+  if (!compressor->start(level, threads))
+    return Error{ErrorCode::internal, "liblzma cannot be set up"};
   return std::unique_ptr<Compressor>{std::move(compressor)};
 }
 

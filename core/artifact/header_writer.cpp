@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/artifact/input_files.hpp"
 #include "core/artifact/json_check.hpp"
 #include "core/artifact/names.hpp"
 #include "core/artifact/tar_writer.hpp"
@@ -65,6 +66,8 @@ Status check_files(const PayloadSpec& payload) {
 Status check_payload(const PayloadSpec& payload, const Limits& limits) {
   PB_CHECK(check_maps(payload));
   PB_CHECK(check_files(payload));
+  if (!payload.checksum_key.empty() && payload.files.size() != 1)
+    return refuse("a checksum in the provides needs exactly one file");
   if (!payload.type) {
     if (payload.files.empty() && payload.meta_data.empty()) return Done{};
     return refuse("an empty payload (without type) has neither files nor meta-data");
@@ -129,6 +132,10 @@ Ordered type_of(const PayloadSpec& payload) {
   return payload.type ? Ordered(*payload.type) : Ordered(nullptr);
 }
 
+bool is_rootfs_image(const PayloadSpec& payload) {
+  return payload.type == "rootfs-image";
+}
+
 Result<std::string> header_info_text(const ArtifactSpec& spec) {
   Ordered json;
   json["payloads"] = Ordered::array();
@@ -144,9 +151,10 @@ Result<std::string> header_info_text(const ArtifactSpec& spec) {
   return text_of(json);
 }
 
-Result<std::string> type_info_text(const PayloadSpec& payload) {
+Result<std::string> type_info_text(const PayloadSpec& payload, Habits habits) {
   Ordered json;
   json["type"] = type_of(payload);
+  if (habits == Habits::mender && is_rootfs_image(payload)) json["type"] = "";
   for (const auto& [key, values] : payload.depends) {
     // One value is written as a plain string: Mender's client on the device reads nothing else.
     json["artifact_depends"][key] = values.size() == 1 ? Ordered(values.front()) : Ordered(values);
@@ -168,6 +176,14 @@ TarMember entry(std::string name, unsigned mode) {
   TarMember made;
   made.name = std::move(name);
   made.mode = mode;
+  return made;
+}
+
+TarMember script_entry(const ArtifactSpec& spec, const std::string& name) {
+  TarMember made = entry("scripts/" + name, 0755);
+  const auto found = spec.script_attributes.find(name);
+  if (spec.habits == Habits::mender && found != spec.script_attributes.end())
+    set_attributes(made, found->second);
   return made;
 }
 
@@ -203,13 +219,15 @@ Result<std::string> header_tar_text(const ArtifactSpec& spec) {
   for (const Script& script : spec.scripts)
     scripts.emplace(script.name, script.content);
   for (const auto& [name, content] : scripts)
-    tar += tar_entry_text(entry("scripts/" + std::string{name}, 0755), content);
+    tar += tar_entry_text(script_entry(spec, std::string{name}), content);
   for (std::size_t i = 0; i < spec.payloads.size(); ++i) {
     const std::string directory = "headers/" + index_text(i) + "/";
-    PB_TRY(const std::string type_info, type_info_text(spec.payloads[i]));
+    PB_TRY(const std::string type_info, type_info_text(spec.payloads[i], spec.habits));
     PB_TRY(const std::string meta_data, meta_data_text(spec.payloads[i]));
     tar += tar_entry_text(entry(directory + "type-info", 0600), type_info);
-    if (!meta_data.empty()) tar += tar_entry_text(entry(directory + "meta-data", 0600), meta_data);
+    const bool write_empty = spec.habits == Habits::mender && is_rootfs_image(spec.payloads[i]);
+    if (!meta_data.empty() || write_empty)
+      tar += tar_entry_text(entry(directory + "meta-data", 0600), meta_data);
   }
   return tar + std::string(kTarEndBytes, '\0');
 }

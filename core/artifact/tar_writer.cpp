@@ -26,13 +26,15 @@ std::string ustar_block(const TarMember& entry, char type) {
   };
   put(0, entry.name);
   put(100, octal(entry.mode, 7));
-  put(108, octal(0, 7));  // uid
-  put(116, octal(0, 7));  // gid
+  put(108, octal(entry.uid, 7));
+  put(116, octal(entry.gid, 7));
   put(124, octal(entry.size, 11));
   put(136, octal(std::min(entry.mtime, kMostTime), 11));
   put(148, "        ");  // the checksum counts itself as blanks
   block[156] = type;
   put(257, {"ustar\00000", 8});
+  put(265, entry.user);
+  put(297, entry.group);
   put(329, octal(0, 7));
   put(337, octal(0, 7));
   const auto sum = std::accumulate(

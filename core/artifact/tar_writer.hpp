@@ -6,7 +6,7 @@
 #include "core/base/bytes.hpp"
 
 /// The pieces of the tar archives we write: POSIX ustar, with a pax header before an entry of 8 GiB
-/// or more; owner and group are always 0 and nameless.
+/// or more.
 namespace patchbay::artifact {
 
 /// Entries of this size or more need a pax header: ustar has 11 octal digits.
@@ -19,6 +19,8 @@ struct TarMember {
   std::uint64_t size = 0;
   unsigned mode = 0600;
   std::uint64_t mtime = 0;  ///< seconds since 1970
+  unsigned uid = 0, gid = 0;
+  std::string user, group;  ///< names, at most 31 bytes of ASCII
   /// `always` makes the header 1536 bytes for every size, for a size that is filled in later.
   SizeRecord size_record = SizeRecord::when_needed;
 };

@@ -3,6 +3,7 @@
 #include "core/artifact/writer.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,7 +137,7 @@ TEST_P(EveryCompression, GivenEverythingASinglePayloadCanHave_WhenWritten_ThenBo
   ASSERT_EQ(shell("command -v mender-artifact").code, 0)
       << "mender-artifact is missing; Debian package mender-artifact";
   ArtifactSpec spec = single(9 * kMiB + 7);
-  spec.compression = GetParam();
+  spec.compression = {GetParam(), level_range_of(GetParam()).lowest, 0};
 
   ASSERT_THAT(write_artifact(spec, out_), IsOk());
 
@@ -167,7 +168,7 @@ INSTANTIATE_TEST_SUITE_P(Writer, EveryCompression,
 
 TEST_F(WriterTest, GivenXz_WhenWritten_ThenSeveralBlocksThatTheXzProgramCanRead) {
   ArtifactSpec spec = single(9 * kMiB);
-  spec.compression = Compression::xz;
+  spec.compression = {Compression::xz, 0, 0};
   ASSERT_THAT(write_artifact(spec, out_), IsOk());
 
   const Finished listed =
@@ -237,7 +238,7 @@ TEST_F(WriterTest, GivenSeveralPayloads_WhenWritten_ThenOurReaderSeesThemInOrder
   for (const Compression compression :
        {Compression::none, Compression::gzip, Compression::xz, Compression::zstd}) {
     ArtifactSpec spec = single(10);
-    spec.compression = compression;
+    spec.compression.kind = compression;
     PayloadSpec second;
     second.type = "directory";
     second.files = {{"b.txt", file("b.txt", "")}, {"a.txt", file("a.txt", "A")}};
@@ -278,7 +279,7 @@ TEST_F(WriterTest, GivenSameInput_WhenWrittenTwice_ThenSameBytes) {
   for (const Compression compression :
        {Compression::none, Compression::gzip, Compression::xz, Compression::zstd}) {
     ArtifactSpec spec = single(300 * kKiB);
-    spec.compression = compression;
+    spec.compression.kind = compression;
     spec.signing_keys = {signing_key(key("genpkey -algorithm ED25519"))};
     ::utimensat(AT_FDCWD, (dir_ / "app.bin").c_str(), nullptr, 0);
     ASSERT_EQ(::setenv("SOURCE_DATE_EPOCH", "1000000000", 1), 0);
@@ -390,6 +391,83 @@ TEST_F(WriterTest, GivenMissingFile_WhenWritten_ThenNotFoundNamesItAndNothingIsL
               FailsWith(ErrorCode::not_found, HasSubstr(dir_ / "missing")));
   EXPECT_FALSE(std::filesystem::exists(out_));
   EXPECT_FALSE(std::filesystem::exists(out_ + ".tmp"));
+}
+
+TEST_F(WriterTest, GivenContentInMemory_WhenWritten_ThenItIsAFileLikeOthers) {
+  ArtifactSpec spec = single(10);
+  spec.payloads[0].files.push_back({"dest_dir", {}, text_content("/etc\n")});
+
+  ASSERT_THAT(write_artifact(spec, out_), IsOk());
+
+  const auto back = read_back(out_);
+  ASSERT_THAT(back, IsOk());
+  EXPECT_THAT(back->files, ElementsAre("0/app.bin: " + content(10), "0/dest_dir: /etc\n"));
+}
+
+TEST_F(WriterTest, GivenChecksumKey_WhenWritten_ThenTheProvidesHoldTheSumOfTheFile) {
+  for (const Compression compression : {Compression::none, Compression::gzip, Compression::xz}) {
+    ArtifactSpec spec = single(1000);
+    spec.compression.kind = compression;
+    spec.payloads[0].checksum_key = "rootfs-image.checksum";
+
+    ASSERT_THAT(write_artifact(spec, out_), IsOk());
+
+    const auto back = read_back(out_);
+    ASSERT_THAT(back, IsOk());
+    const std::string sum = shell("sha256sum " + (dir_ / "app.bin")).output.substr(0, 64);
+    EXPECT_EQ(back->header.payloads[0].provides.at("rootfs-image.checksum"), sum);
+  }
+}
+
+TEST_F(WriterTest, GivenMoreFilesThanDescriptors_WhenWritten_ThenAllAreThere) {
+  ArtifactSpec spec = single(10);
+  for (int i = 0; i < 300; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    spec.payloads[0].files.push_back({name, file(name, name)});
+  }
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit few = before;
+  few.rlim_cur = 64;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+
+  const auto written = write_artifact(spec, out_);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+
+  ASSERT_THAT(written, IsOk());
+  const auto back = read_back(out_);
+  ASSERT_THAT(back, IsOk());
+  EXPECT_EQ(back->files.size(), 301U);
+  EXPECT_EQ(back->files.back(), "0/f299: f299");
+}
+
+TEST_F(WriterTest, GivenLimit_WhenTheArtifactIsLarger_ThenRefusedAndNothingIsLeft) {
+  const ArtifactSpec spec = single(100'000);
+  const auto size = write_artifact(spec, out_);
+  ASSERT_THAT(size, IsOk());
+  EXPECT_EQ(*size, std::filesystem::file_size(out_));
+  std::filesystem::remove(out_);
+
+  EXPECT_THAT(write_artifact(spec, out_, {{}, *size - 1}),
+              FailsWith(ErrorCode::no_space, HasSubstr(std::to_string(*size - 1))));
+  EXPECT_FALSE(std::filesystem::exists(out_));
+  EXPECT_THAT(write_artifact(spec, out_, {{}, *size}), IsOk());
+}
+
+TEST_F(WriterTest, GivenProgressIsWanted_WhenWritten_ThenItEndsWithEverything) {
+  std::uint64_t last = 0;
+  std::uint64_t total = 0;
+  WriteOptions options;
+  options.progress = [&](std::uint64_t done, std::uint64_t of) {
+    EXPECT_GE(done, last);
+    last = done;
+    total = of;
+  };
+
+  ASSERT_THAT(write_artifact(single(1'000'000), out_, options), IsOk());
+
+  EXPECT_EQ(last, 1'000'000U);
+  EXPECT_EQ(total, 1'000'000U);
 }
 
 }  // namespace

@@ -128,7 +128,7 @@ class TestDevice {
     artifact::ArtifactSpec spec;
     spec.name = "release-2";
     spec.compatible_types = {"board"};
-    spec.compression = artifact::Compression::none;
+    spec.compression.kind = artifact::Compression::none;
     for (artifact::PayloadSpec& payload : payloads) {
       if (payload.type && payload.files.empty()) {
         payload.files.push_back({"file", directory / "payload"});

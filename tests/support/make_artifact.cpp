@@ -92,7 +92,7 @@ std::map<std::string, Handler> artifact_options(Request& request) {
           {"--depends-group", append(spec.depends_groups)},
           {"--compression",
            [&spec](const std::string& value) -> Status {
-             PB_TRY(spec.compression, compression_of(value));
+             PB_TRY(spec.compression.kind, compression_of(value));
              return Done{};
            }},
           {"--key",
