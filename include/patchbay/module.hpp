@@ -85,6 +85,9 @@ class Module {
 
   /// Whether download() wants each file's size in advance.
   virtual Result<bool> provide_payload_file_sizes(Context&) { return false; }
+  /// Whether download() cannot do without the sizes it wants: then a client that is too old to give
+  /// them is refused before it has sent anything.
+  [[nodiscard]] virtual bool requires_payload_file_sizes() const { return true; }
   /// Asked after install, and again after rollback: the second answer may differ.
   virtual Result<Reboot> needs_reboot(Context&) { return Reboot::no; }
   virtual Result<bool> supports_rollback(Context&) { return false; }

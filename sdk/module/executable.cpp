@@ -110,7 +110,7 @@ Status ask_plan(Module& module, Context& context) {
 // A client too old to announce sizes must be told before it has sent everything.
 Status download_without_sizes(Module& module, Context& context) {
   PATCHBAY_TRY(const bool wanted, module.provide_payload_file_sizes(context));
-  if (wanted)
+  if (wanted && module.requires_payload_file_sizes())
     return Error{
         "this module needs the payload's file sizes, which this client does not give; "
         "update the client first"};

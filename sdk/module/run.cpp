@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
@@ -19,16 +23,56 @@ namespace patchbay::module {
 namespace {
 
 constexpr std::chrono::seconds kGrace{5};
+constexpr std::size_t kOutputLimit = 1024 * 1024;
+
+// Files in memory rather than pipes: neither side can ever wait for the other.
+struct Files {
+  Fd input;   ///< none: /dev/null
+  Fd output;  ///< none: the log
+};
+
+Result<Fd> file_in_memory(std::string_view content) {
+  Fd fd{::memfd_create("patchbay", MFD_CLOEXEC)};
+  if (!fd) return Error::from_errno(errno, "make a file in memory");
+  while (!content.empty()) {
+    const auto written = ::write(fd.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return Error::from_errno(errno, "write to a file in memory");
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  ::lseek(fd.get(), 0, SEEK_SET);
+  return fd;
+}
+
+Result<Files> files_for(const Program& program) {
+  Files files;
+  if (!program.input.empty()) {
+    PATCHBAY_TRY(files.input, file_in_memory(program.input));
+  }
+  if (program.output == Program::Output::capture) {
+    PATCHBAY_TRY(files.output, file_in_memory({}));
+  }
+  return files;
+}
+
+std::string content_of(const Fd& file) {
+  std::string content(kOutputLimit, '\0');
+  const auto count = file ? ::pread(file.get(), content.data(), content.size(), 0) : 0;
+  content.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  return content;
+}
 
 // Only calls that are safe between fork and exec. Reports what failed through `report`.
-[[noreturn]] void become(const Program& program, char* const* argv, int report, pid_t parent) {
+[[noreturn]] void become(const Program& program, char* const* argv, const Files& files, int report,
+                         pid_t parent) {
   // The client ends a module by force when it dies itself. What the module has started must not
   // live on then: the next client would undo what is still being done.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
-  const int null = ::open("/dev/null", O_RDONLY);
+  const int input = files.input ? files.input.get() : ::open("/dev/null", O_RDONLY);
+  const int output = files.output ? files.output.get() : STDERR_FILENO;
   const bool ready =
-      null >= 0 && ::dup2(null, STDIN_FILENO) >= 0 && ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
+      input >= 0 && ::dup2(input, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
       (program.working_directory.empty() || ::chdir(program.working_directory.c_str()) == 0);
   if (ready) {
     ::signal(SIGPIPE, SIG_DFL);
@@ -89,8 +133,8 @@ ProgramExit reap(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (WIFSIGNALED(status)) return {ProgramExit::Kind::signal, WTERMSIG(status)};
-  return {ProgramExit::Kind::code, WEXITSTATUS(status)};
+  if (WIFSIGNALED(status)) return {ProgramExit::Kind::signal, WTERMSIG(status), {}};
+  return {ProgramExit::Kind::code, WEXITSTATUS(status), {}};
 }
 
 ProgramExit supervise(pid_t pid, std::optional<std::chrono::milliseconds> limit) {
@@ -129,10 +173,11 @@ Result<ProgramExit> run(const Program& program) {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(errno, "make a pipe");
   const Fd reader{ends[0]};
   Fd writer{ends[1]};
+  PATCHBAY_TRY(const auto files, files_for(program));
   const pid_t self = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error::from_errno(errno, "start " + program.path);
-  if (pid == 0) become(program, argv.data() + 1, writer.get(), self);
+  if (pid == 0) become(program, argv.data() + 1, files, writer.get(), self);
   writer.reset();
 
   int why = 0;
@@ -143,7 +188,21 @@ Result<ProgramExit> run(const Program& program) {
     reap(pid);
     return explain(why, program);
   }
-  return supervise(pid, program.time_limit);
+  auto exit = supervise(pid, program.time_limit);
+  exit.output = content_of(files.output);
+  return exit;
+}
+
+std::optional<std::string> find_program(const std::string& name) {
+  const char* const variable = std::getenv("PATH");
+  std::string_view path = variable == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : variable;
+  while (!path.empty()) {
+    const auto directory = path.substr(0, path.find(':'));
+    path.remove_prefix(std::min(path.size(), directory.size() + 1));
+    auto candidate = join_path(directory, name);
+    if (directory.starts_with('/') && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return std::nullopt;
 }
 
 }  // namespace patchbay::module

@@ -77,5 +77,28 @@ TEST_F(Run, GivenFileThatIsNotExecutable_ThenSaysSo) {
   EXPECT_THAT(exit.error().message(), HasSubstr("not executable"));
 }
 
+TEST_F(Run, GivenInput_WhenOutputIsCaptured_ThenBothAreWhole) {
+  const std::string text(300000, 'x');
+  Program program{script("cat; echo done")};
+  program.input = text;
+  program.output = Program::Output::capture;
+  const auto exit = run(program);
+
+  ASSERT_TRUE(exit);
+  EXPECT_TRUE(exit->success());
+  EXPECT_EQ(exit->output, text + "done\n");
+}
+
+TEST_F(Run, GivenFloodOfOutput_ThenItsFirstMebibyteIsKept) {
+  Program program{script("head -c 3000000 /dev/zero")};
+  program.output = Program::Output::capture;
+  EXPECT_EQ(run(program)->output.size(), 1024U * 1024U);
+}
+
+TEST_F(Run, GivenProgramName_ThenFoundInPath) {
+  EXPECT_THAT(find_program("sh").value_or(""), ::testing::EndsWith("/sh"));
+  EXPECT_FALSE(find_program("no-such-program"));
+}
+
 }  // namespace
 }  // namespace patchbay::module
