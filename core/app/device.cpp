@@ -118,7 +118,8 @@ Result<std::string> read_boot_id() {
 }
 
 Result<std::string> find_program(const std::string& name) {
-  std::string_view path = from_environment("PATH", "").empty() ? kDefaultPath : std::getenv("PATH");
+  const std::string directories = from_environment("PATH", std::string{kDefaultPath}.c_str());
+  std::string_view path = directories;
   while (!path.empty()) {
     const std::string_view directory = path.substr(0, path.find(':'));
     path.remove_prefix(std::min(path.size(), directory.size() + 1));
@@ -144,6 +145,14 @@ Status reboot_machine(const std::vector<std::string>& environment, Log& log) {
     std::this_thread::sleep_for(std::chrono::seconds{1});
   return Error{ErrorCode::timeout,
                "the machine has not rebooted 10 minutes after " + command.program + " was called"};
+}
+
+// Modules cannot read every configuration that we can: another file, or YAML.
+void pass_partitions(const Config& config, std::vector<std::string>& environment) {
+  if (!config.rootfs_part_a.empty())
+    environment.push_back("PATCHBAY_ROOTFS_PART_A=" + config.rootfs_part_a);
+  if (!config.rootfs_part_b.empty())
+    environment.push_back("PATCHBAY_ROOTFS_PART_B=" + config.rootfs_part_b);
 }
 
 std::vector<std::string> module_directories(const Config& config) {
@@ -186,6 +195,7 @@ Result<Device> Device::open(const Options& options, Log& log) {
   PB_TRY(settings.boot_id, read_boot_id());
   settings.module_directories = module_directories(config);
   settings.module.environment = child_environment(settings.datastore);
+  pass_partitions(config, settings.module.environment);
   settings.module.timeout = config.module_timeout;
   settings.module.grace = config.module_grace;
   settings.scripts.device_directory = os::join(conf_directory(), "scripts");

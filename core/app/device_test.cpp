@@ -24,6 +24,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -164,6 +165,14 @@ TEST_F(DeviceTest, GivenSecretsInOurEnvironment_WhenOpened_ThenModulesAndScripts
     EXPECT_THAT(environment, Contains("MENDER_DATASTORE_DIR=" + (directory_ / "data")));
     EXPECT_THAT(environment, Contains(StartsWith("PATH=")));
   }
+}
+
+TEST_F(DeviceTest, GivenRootPartitions_WhenOpened_ThenModulesGetThem) {
+  write_text(directory_ / "etc/mender.conf",
+             R"({"RootfsPartA": "PARTUUID=1", "RootfsPartB": "/dev/b"})");
+
+  EXPECT_THAT(open()->settings().module.environment,
+              IsSupersetOf({"PATCHBAY_ROOTFS_PART_A=PARTUUID=1", "PATCHBAY_ROOTFS_PART_B=/dev/b"}));
 }
 
 TEST_F(DeviceTest, GivenNoPath_WhenOpened_ThenModulesGetTheUsualOne) {
