@@ -29,6 +29,12 @@ void Sha256::update(ByteSpan bytes) {
       state_->healthy && SHA256_Update(&state_->context, bytes.data(), bytes.size()) == 1;
 }
 
+Sha256 Sha256::fork() const {
+  Sha256 copy;
+  *copy.state_ = *state_;
+  return copy;
+}
+
 Result<Digest> Sha256::finish() {
   Digest digest{};
   const bool good = state_->healthy && SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()),

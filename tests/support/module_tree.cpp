@@ -1,6 +1,8 @@
 #include "tests/support/module_tree.hpp"
 
+#include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -47,12 +49,10 @@ std::string describe(const std::string& path) {
   return text.str();
 }
 
-const std::vector<std::string>& environment() {
-  static const std::vector<std::string> kEnvironment{
-      "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-      // The leak checker cannot work in a process that is traced already.
-      "ASAN_OPTIONS=detect_leaks=0"};
-  return kEnvironment;
+std::vector<std::string> environment() {
+  return {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+          // The leak checker cannot work in a process that is traced already.
+          "ASAN_OPTIONS=detect_leaks=0"};
 }
 
 int exit_code(int wait_status) {
@@ -80,7 +80,9 @@ Snapshot snapshot(const std::string& path) {
 }
 
 ModuleTree::ModuleTree(std::string program, const std::string& type)
-    : path_{directory_ / "payloads/0000/tree"}, program_{std::move(program)} {
+    : path_{directory_ / "payloads/0000/tree"},
+      program_{std::move(program)},
+      environment_{environment()} {
   write_text(path_ + "/version", "3\n");
   write_text(path_ + "/current_artifact_name", "old\n");
   write_text(path_ + "/current_artifact_group", "");
@@ -100,9 +102,19 @@ void ModuleTree::meta_data(const std::string& json) {
   write_text(path_ + "/header/meta-data", json);
 }
 
+void ModuleTree::header(const std::string& name, const std::string& content) {
+  write_text(path_ + "/header/" + name, content);
+}
+
+void ModuleTree::variable(const std::string& name, const std::string& value) {
+  std::erase_if(environment_,
+                [&](const std::string& entry) { return entry.starts_with(name + "="); });
+  environment_.push_back(name + "=" + value);
+}
+
 CallResult ModuleTree::call(const std::string& state) const {
   std::string assignments;
-  for (const auto& entry : environment())
+  for (const auto& entry : environment_)
     assignments += quoted(entry) + " ";
   const auto out = directory_ / "out";
   const auto err = directory_ / "err";
@@ -117,13 +129,71 @@ CallResult ModuleTree::call(const std::string& state) const {
 }
 
 Cut ModuleTree::call_and_cut(const std::string& state, unsigned nth) const {
-  const TracedProgram program{{program_, state, path_}, environment(), path_, directory_ / "err"};
+  const TracedProgram program{{program_, state, path_}, environment_, path_, directory_ / "err"};
   return run_and_cut(program, nth);
 }
 
 void ModuleTree::reset_tmp() {
   fs::remove_all(path_ + "/tmp");
   fs::create_directories(path_ + "/tmp");
+}
+
+PayloadFeeder::PayloadFeeder(const ModuleTree& tree, std::vector<File> files)
+    : path_{tree.path()}, files_{std::move(files)} {
+  ::signal(SIGPIPE, SIG_IGN);
+  fs::remove_all(path_ + "/streams");
+  fs::remove(path_ + "/stream-next");
+  fs::create_directory(path_ + "/streams");
+  ::mkfifo((path_ + "/stream-next").c_str(), 0600);
+  for (const auto& file : files_)
+    ::mkfifo((path_ + "/streams/" + file.name).c_str(), 0600);
+  thread_ = std::thread{[this] {
+    feed();
+    done_ = true;
+  }};
+}
+
+// Whoever waits for a reader is let go by becoming one that throws everything away.
+PayloadFeeder::~PayloadFeeder() {
+  stopped_ = true;
+  std::vector<int> readers;
+  readers.push_back(::open((path_ + "/stream-next").c_str(), O_RDONLY | O_NONBLOCK));
+  for (const auto& file : files_)
+    readers.push_back(::open((path_ + "/streams/" + file.name).c_str(), O_RDONLY | O_NONBLOCK));
+  std::array<char, 4096> rest{};
+  while (!done_) {
+    for (const int fd : readers)
+      [[maybe_unused]] const auto count = ::read(fd, rest.data(), rest.size());
+    std::this_thread::yield();
+  }
+  thread_.join();
+  for (const int fd : readers)
+    ::close(fd);
+}
+
+void PayloadFeeder::feed() {
+  for (const auto& file : files_) {
+    const auto size = file.size.empty() ? std::to_string(file.content.size()) : file.size;
+    const auto line = "streams/" + file.name + (size == "-" ? "" : " " + size) + "\n";
+    if (!give("stream-next", {"", line})) return;
+    if (!give("streams/" + file.name, file)) return;
+  }
+  give("stream-next", {});
+}
+
+bool PayloadFeeder::give(const std::string& fifo, const File& file) {
+  const int fd = ::open((path_ + "/" + fifo).c_str(), O_WRONLY | O_CLOEXEC);
+  std::size_t at = 0;
+  bool well = fd >= 0 && !stopped_;
+  while (well && at < file.content.size()) {
+    if (file.pause && at == file.pause_after) file.pause();
+    const auto end = at < file.pause_after ? file.pause_after : file.content.size();
+    const auto count = ::write(fd, file.content.data() + at, end - at);
+    well = count > 0 && !stopped_;
+    at += well ? static_cast<std::size_t>(count) : 0;
+  }
+  ::close(fd);
+  return well;
 }
 
 bool enter_mount_namespace() {

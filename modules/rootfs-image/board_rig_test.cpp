@@ -1,0 +1,235 @@
+#include "modules/rootfs-image/board_rig.hpp"
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <stdexcept>
+
+#include "tests/support/module_tree_cuts.hpp"
+
+namespace patchbay::testing {
+namespace {
+
+std::string must(const std::string& command) {
+  const auto result = shell(command);
+  if (result.exit_code != 0) throw std::runtime_error{command + ": " + result.out};
+  return result.out;
+}
+
+std::string line_of(std::string text) {
+  while (text.ends_with('\n'))
+    text.pop_back();
+  return text;
+}
+
+// What a maker of a board would write: state in two small files, each replaced as a whole.
+constexpr const char* kBootCommand = R"(#!/bin/sh
+cd DIRECTORY || exit 1
+put() { printf 'slot=%s\ntrial=%s\n' "$1" "$2" > next && sync next && mv next state && sync .; }
+case "$1" in
+  check) [ -e state ] ;;
+  status) cat state ;;
+  try) rm -f tried; put "$2" 1 ;;
+  keep) put "$2" 0 ;;
+  *) exit 64 ;;
+esac
+)";
+
+}  // namespace
+
+LoopDevice::LoopDevice(const std::string& file)
+    : path_{line_of(must("losetup --find --show " + file))} {
+}
+
+LoopDevice::~LoopDevice() {
+  shell("losetup --detach " + path_);
+}
+
+std::string TestBoard::missing() {
+  ::setenv("TMPDIR", fast_directory().c_str(), 1);
+  if (::geteuid() != 0) return "loop devices and mounts need root";
+  if (!enter_mount_namespace()) return "no mount name space of our own to be had";
+  if (::access("/dev/loop-control", W_OK) != 0) return "no loop devices here";
+  return "";
+}
+
+TestBoard::TestBoard(BootKind kind) : kind_{kind}, tree_{PATCHBAY_MODULE_PROGRAM, "rootfs-image"} {
+  write_text(directory_ / "a.img", image("the old system"));
+  write_text(directory_ / "b.img", image("the system before"));
+  a_ = std::make_unique<LoopDevice>(directory_ / "a.img");
+  b_ = std::make_unique<LoopDevice>(directory_ / "b.img");
+  std::filesystem::create_directory(directory_ / "root");
+  mount_root();
+  write_text(directory_ / "etc/mender.conf",
+             R"({"RootfsPartA": ")" + a() + R"(", "rootfspartB": ")" + b() + "\"}");
+  tree_.variable("MENDER_CONF_DIR", directory_ / "etc");
+  tree_.variable("MENDER_DATASTORE_DIR", directory_ / "data");
+  settings_ = {{"BootValueA", "\"2\""},
+               {"BootValueB", "\"10\""},
+               {"RootDirectory", "\"" + (directory_ / "root") + "\""}};
+  make_environment();
+  write_settings();
+}
+
+TestBoard::~TestBoard() {
+  unmount_root();
+}
+
+void TestBoard::configure(const std::string& key, const std::string& json) {
+  if (json.empty()) {
+    settings_.erase(key);
+  } else {
+    settings_[key] = json;
+  }
+  write_settings();
+}
+
+void TestBoard::write_settings() {
+  std::string text;
+  for (const auto& [key, value] : settings_)
+    text += (text.empty() ? "{\"" : ", \"") + key + "\": " + value;
+  write_text(directory_ / "etc/rootfs-image.json", text + "}");
+}
+
+void TestBoard::make_environment() {
+  const auto at = directory_ / "boot";
+  std::filesystem::create_directory(at);
+  if (kind_ == BootKind::uboot) {
+    settings_["BootEnvironment"] = "\"uboot\"";
+    settings_["FwEnvConfig"] = "\"" + at + "/fw_env.config\"";
+    write_text(at + "/fw_env.config", at + "/1 0 0x4000\n" + at + "/2 0 0x4000\n");
+    for (const auto* const name : {"/1", "/2"})
+      write_text(at + name, std::string(0x4000, '\0'));
+    write_text(at + "/defaults", "console=ttyS0\n");
+    must("fw_setenv -c " + at + "/fw_env.config -f " + at + "/defaults arch x86");
+  } else if (kind_ == BootKind::grub) {
+    settings_["BootEnvironment"] = "\"grub\"";
+    settings_["GrubEnvironmentDirectory"] = "\"" + at + "\"";
+    for (const auto* const copy : {"/mender_grubenv1", "/mender_grubenv2"})
+      must("mkdir " + at + copy + " && cd " + at + copy + " && grub-editenv env create && " +
+           "grub-editenv lock create && grub-editenv lock set editing=0 && " +
+           "sha256sum lock > lock.sha256sum");
+  } else {
+    settings_["BootEnvironment"] = "\"command\"";
+    settings_["BootCommand"] = "\"" + at + "/command\"";
+    std::string script = kBootCommand;
+    script.replace(script.find("DIRECTORY"), 9, at);
+    write_script(at + "/command", script);
+    write_text(at + "/state", "slot=A\ntrial=0\n");
+    return;
+  }
+  set_variables({{"mender_boot_part", "2"}, {"upgrade_available", "0"}, {"bootcount", "0"}});
+}
+
+std::map<std::string, std::string> TestBoard::variables() {
+  const auto at = directory_ / "boot";
+  std::string text;
+  if (kind_ == BootKind::uboot) text = must("fw_printenv -c " + at + "/fw_env.config");
+  if (kind_ == BootKind::grub) text = must("grub-editenv " + at + "/mender_grubenv1/env list");
+  if (kind_ == BootKind::command) text = read_text(at + "/state");
+  std::map<std::string, std::string> all;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);)
+    all[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
+  return all;
+}
+
+void TestBoard::set_variables(const std::map<std::string, std::string>& wanted) {
+  const auto at = directory_ / "boot";
+  std::string words;
+  std::string lines;
+  for (const auto& [name, value] : wanted) {
+    words += " " + name + "=" + value;
+    lines += name + "=" + value + "\n";
+  }
+  if (kind_ == BootKind::uboot) {
+    write_text(directory_ / "set", lines);
+    must("fw_setenv -c " + at + "/fw_env.config -s " + (directory_ / "set"));
+  } else {
+    for (const auto* const copy : {"/mender_grubenv1", "/mender_grubenv2"})
+      must("grub-editenv " + at + copy + "/env set" + words);
+  }
+}
+
+std::string TestBoard::boot() {
+  auto all = variables();
+  if (kind_ == BootKind::command) return all["slot"] + (all["trial"] == "1" ? " trial" : "");
+  const auto part = all["mender_boot_part"];
+  return (part == "2"    ? "A"
+          : part == "10" ? "B"
+                         : "neither: " + part) +
+         (all["upgrade_available"] == "1" ? " trial" : "");
+}
+
+char TestBoard::reboot() {
+  const auto before = boot();
+  const bool trial = before.ends_with(" trial");
+  char next = before.front();
+  if (kind_ == BootKind::command) {
+    // Marked in a file of the "boot loader": the second start on trial goes back.
+    const bool tried = std::filesystem::exists(directory_ / "boot/tried");
+    if (trial && tried) {
+      next = next == 'A' ? 'B' : 'A';
+      must((directory_ / "boot/command") + " keep " + next);
+    }
+    if (trial && !tried) write_text(directory_ / "boot/tried", "");
+    if (!trial || tried) std::filesystem::remove(directory_ / "boot/tried");
+  } else if (trial && variables()["bootcount"] != "0") {
+    next = next == 'A' ? 'B' : 'A';
+    set_variables({{"mender_boot_part", next == 'A' ? "2" : "10"},
+                   {"upgrade_available", "0"},
+                   {"bootcount", "0"}});
+  } else if (trial) {
+    set_variables({{"bootcount", "1"}});
+  }
+  unmount_root();
+  running_ = next;
+  mount_root();
+  return running_;
+}
+
+void TestBoard::mount_root() {
+  must("mount -o ro -t ext4 " + (running_ == 'A' ? a() : b()) + " " + (directory_ / "root"));
+}
+
+void TestBoard::unmount_root() {
+  ::umount2((directory_ / "root").c_str(), MNT_DETACH);
+}
+
+CallResult TestBoard::download(const std::string& image) {
+  const PayloadFeeder feeder{tree_, {{"root.img", image}}};
+  return tree_.call("DownloadWithFileSizes");
+}
+
+void TestBoard::install(const std::string& image) {
+  const auto downloaded = download(image);
+  if (downloaded.exit_code != 0) throw std::runtime_error{"download: " + downloaded.err};
+  const auto installed = call("ArtifactInstall");
+  if (installed.exit_code != 0) throw std::runtime_error{"install: " + installed.err};
+}
+
+std::string TestBoard::content(char slot) const {
+  return read_text(directory_ / (slot == 'A' ? "a.img" : "b.img"));
+}
+
+std::string TestBoard::image(const std::string& word, std::size_t size) {
+  static std::map<std::pair<std::string, std::size_t>, std::string> made;
+  auto& known = made[{word, size}];
+  if (!known.empty()) return known;
+  const TempDir scratch;
+  std::string filling;
+  while (filling.size() < size / 2)
+    filling += word + " " + std::to_string(filling.size()) + "\n";
+  write_text(scratch / "tree/filling", filling);
+  const auto file = scratch / "image";
+  write_text(file, "");
+  std::filesystem::resize_file(file, size);
+  must("mke2fs -q -t ext4 -O ^has_journal -d " + (scratch / "tree") + " " + file);
+  known = read_text(file);
+  return known;
+}
+
+}  // namespace patchbay::testing

@@ -1,0 +1,224 @@
+#include <fcntl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "modules/rootfs-image/device_slots.hpp"
+#include "modules/rootfs-image/update_record.hpp"
+#include "patchbay/module.hpp"
+#include "sdk/slot/image_writer.hpp"
+
+namespace patchbay::rootfs_image {
+namespace {
+
+using module::Context;
+using module::Description;
+using module::Done;
+using module::Error;
+using module::Lines;
+using module::PayloadStream;
+using module::Reboot;
+using module::Result;
+using module::Status;
+
+// Before an update touches anything, the device has to be in order: what runs is what is booted.
+Status require_settled(const DeviceSlots& slots) {
+  if (slots.state.on_trial)
+    return Error{slots.name(slots.state.next) +
+                 " is still on trial: commit or roll back the earlier update first (the " +
+                 slots.boot->name() + " says so)"};
+  if (slots.state.next == slots.running) return Done{};
+  return Error{slots.name(slots.running) + " is running, but the " + slots.boot->name() +
+               " boots " + slots.name(slots.state.next) +
+               " next: reboot first, or set it back by hand"};
+}
+
+// Whether the slot of the update runs, on trial or kept.
+Status require_update_runs(const DeviceSlots& slots, Slot updated) {
+  if (slots.running == updated && slots.state.next == updated) return Done{};
+  if (slots.running == updated)
+    return Error{slots.name(updated) + " runs the update, but the " + slots.boot->name() +
+                 " boots " + slots.name(slots.state.next) + " next"};
+  if (slots.state.on_trial && slots.state.next == updated)
+    return Error{"the update in " + slots.name(updated) + " has not been booted yet; reboot first"};
+  return Error{"the update in " + slots.name(updated) +
+               " did not start: the boot loader has gone "
+               "back to " +
+               slots.name(slots.running)};
+}
+
+// mender-artifact writes it for every root file system; other artifacts may lack it.
+std::string promised_sum(const Context& context) {
+  const auto text = context.header_value("type-info");
+  if (!text) return "";
+  const auto info = nlohmann::json::parse(*text, nullptr, false);
+  if (!info.is_object() || !info.contains("artifact_provides")) return "";
+  const auto& provides = info["artifact_provides"];
+  if (!provides.is_object()) return "";
+  for (const auto* const key : {"rootfs-image.checksum", "rootfs_image_checksum"}) {
+    const auto found = provides.find(key);
+    if (found != provides.end() && found->is_string()) return found->get<std::string>();
+  }
+  return "";
+}
+
+class RootfsImage final : public module::Module {
+ public:
+  Result<bool> provide_payload_file_sizes(Context&) override { return true; }
+  [[nodiscard]] bool requires_payload_file_sizes() const override { return false; }
+  Result<bool> supports_rollback(Context&) override { return true; }
+
+  // Asked after install, and again after rollback: what counts is whether the running system is the
+  // one that will be booted. A rollback of what was never switched needs no reboot.
+  Result<Reboot> needs_reboot(Context&) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    return slots.state.next == slots.running ? Reboot::no : Reboot::automatic;
+  }
+
+  Result<std::optional<Description>> describe(Context&) override {
+    Description description{.type = "rootfs-image",
+                            .description =
+                                "Writes a root file system to the slot that does not "
+                                "run, and boots it on trial.",
+                            .rollback = true,
+                            .reboot = Description::Reboots::always,
+                            .streams = true,
+                            .writes = {"*"}};
+    if (const auto settings = read_settings())
+      description.writes = {settings->part_a, settings->part_b};
+    return {std::move(description)};
+  }
+
+  Result<Lines> plan(Context&) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_CHECK(require_settled(slots));
+    const auto target = other(slots.running);
+    return Lines{"write the image to " + slots.name(target) + ", which has room for " +
+                     module::human_size(slots.device(target).size),
+                 "boot it on trial through the " + slots.boot->name() + "; " +
+                     slots.name(slots.running) + " stays as it is until the commit",
+                 "reboot, rollback possible"};
+  }
+
+  Status download(Context& context, PayloadStream& stream) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_CHECK(require_settled(slots));
+    PATCHBAY_TRY(auto record, UpdateRecord::open(context));
+    PATCHBAY_CHECK(record.begin());
+    PATCHBAY_TRY(const auto file, stream.next_file());
+    if (!file) return Error{"the payload has no file; it has to be one file system image"};
+    const auto target = other(slots.running);
+    PATCHBAY_TRY(const auto image, write(context, stream, slots.device(target), file->size));
+    PATCHBAY_TRY(const auto second, stream.next_file());
+    if (second)
+      return Error{"the payload has a second file, '" + second->name +
+                   "'; it has to be one file system image"};
+    context.log("wrote " + module::human_size(image.written) + " of " +
+                module::human_size(image.size) + " to " + slots.name(target) +
+                ", the rest was there already; read back SHA-256 " + image.sum);
+    return record.written(target, image.sum);
+  }
+
+  Status install(Context& context) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_CHECK(require_settled(slots));
+    PATCHBAY_TRY(auto record, UpdateRecord::open(context));
+    const auto target = other(slots.running);
+    if (record.image_in() != target)
+      return Error{"there is no complete image in " + slots.name(target) + " to switch to"};
+    PATCHBAY_CHECK(slot::open_exclusively(slots.device(target), O_RDONLY));
+    PATCHBAY_CHECK(record.switching(slots.running, target));
+    auto status = slots.boot->try_once(target);
+    if (!status) {
+      // Half a change may have been made; as far as possible it is taken back at once.
+      if (auto back = slots.boot->keep(slots.running); back) PATCHBAY_CHECK(record.went_back());
+      return status;
+    }
+    context.log(slots.name(target) + " will be booted on trial");
+    return Done{};
+  }
+
+  Status verify_reboot(Context& context) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_TRY(const auto record, UpdateRecord::open(context));
+    PATCHBAY_CHECK(require_update_runs(slots, updated_slot(slots, record)));
+    if (slots.state.on_trial) return Done{};
+    return Error{"the " + slots.boot->name() +
+                 " does not say that an update is on trial; somebody "
+                 "else has ended it"};
+  }
+
+  Status commit(Context& context) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_TRY(auto record, UpdateRecord::open(context));
+    const auto updated = updated_slot(slots, record);
+    PATCHBAY_CHECK(require_update_runs(slots, updated));
+    if (!slots.state.on_trial && !record.has_begun_commit())
+      return Error{"the " + slots.boot->name() +
+                   " does not say that an update is on trial: it has "
+                   "failed and was reverted, or was never installed"};
+    PATCHBAY_CHECK(record.committing());
+    PATCHBAY_CHECK(slots.boot->keep(updated));
+    context.log(slots.name(updated) + " is kept");
+    return record.committed();
+  }
+
+  Status rollback(Context& context) override {
+    PATCHBAY_TRY(auto record, UpdateRecord::open(context));
+    if (record.has_begun() && !record.old_slot()) return Done{};  // nothing was switched
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    // Without a record, the update was installed by a client that kept none of ours.
+    if (!record.has_begun() && !slots.state.on_trial) return Done{};
+    const auto back_to = record.old_slot().value_or(other(slots.state.next));
+    PATCHBAY_CHECK(slots.boot->keep(back_to));
+    context.log(slots.name(back_to) + " will be booted again");
+    return record.went_back();
+  }
+
+  Status verify_rollback_reboot(Context& context) override {
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_TRY(const auto record, UpdateRecord::open(context));
+    const auto wanted = record.old_slot().value_or(slots.state.next);
+    if (slots.state.on_trial)
+      return Error{"the " + slots.boot->name() + " still says that " +
+                   slots.name(slots.state.next) + " is on trial"};
+    if (slots.running != wanted || slots.state.next != wanted)
+      return Error{slots.name(slots.running) + " is running instead of " + slots.name(wanted)};
+    return Done{};
+  }
+
+  Status failure(Context& context) override { return give_up_trial(context); }
+  Status cleanup(Context& context) override { return give_up_trial(context); }
+
+ private:
+  static Result<slot::WrittenImage> write(Context& context, PayloadStream& stream,
+                                          const slot::SlotDevice& target,
+                                          std::optional<std::uint64_t> size) {
+    context.status("writing " + target.path);
+    slot::ImageRequest request{
+        .target = target, .size = size, .expected_sum = promised_sum(context)};
+    request.progress = [&context](unsigned percent) { context.progress(percent); };
+    return slot::write_image(request,
+                             [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
+  }
+
+  static Slot updated_slot(const DeviceSlots& slots, const UpdateRecord& record) {
+    return record.new_slot().value_or(slots.state.next);
+  }
+
+  // A client that ends the update without having asked for a rollback leaves it on trial: the next
+  // reboot would start a system that the client takes for not installed.
+  static Status give_up_trial(Context& context) {
+    PATCHBAY_TRY(auto record, UpdateRecord::open(context));
+    if (!record.old_slot() || !record.new_slot() || record.is_over()) return Done{};
+    PATCHBAY_TRY(const auto slots, look_at_slots());
+    // Kept although the record does not say so: the commit was cut right after it.
+    const bool kept = slots.state == BootState{.next = *record.new_slot(), .on_trial = false};
+    PATCHBAY_CHECK(slots.boot->keep(kept ? *record.new_slot() : *record.old_slot()));
+    return kept ? record.committed() : record.went_back();
+  }
+};
+
+}  // namespace
+}  // namespace patchbay::rootfs_image
+
+PATCHBAY_EXECUTABLE(patchbay::rootfs_image::RootfsImage)

@@ -1,0 +1,65 @@
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+
+#include "modules/rootfs-image/board_rig.hpp"
+#include "tests/support/module_tree_mender.hpp"
+
+namespace patchbay::testing {
+namespace {
+
+// The same program, unchanged, under the client that the protocol comes from. Debian's has a
+// rootfs-image of its own built in and takes no module of that name, so the payload type is another
+// one here. It is too old to announce sizes.
+constexpr const char* kType = "root-system";
+
+class RootfsImageUnderMender : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const auto why = TestBoard::missing(); !why.empty()) GTEST_SKIP() << why;
+    board_ = std::make_unique<TestBoard>(BootKind::uboot);
+    fresh_ = board_->image("the new system");
+    write_text(*board_ / "root.img", fresh_);
+    ::setenv("MENDER_CONF_DIR", (*board_ / "etc").c_str(), 1);
+    device_ = std::make_unique<MenderDevice>(PATCHBAY_MODULE_PROGRAM, kType);
+    device_->write_artifact(kType, {*board_ / "root.img"});
+    const auto installed = device_->mender("install " + device_->artifact());
+    ASSERT_EQ(installed.exit_code, 0) << installed.out;
+    ASSERT_TRUE(board_->content('B') == fresh_);
+    ASSERT_EQ(board_->boot(), "B trial");
+  }
+  void TearDown() override { ::unsetenv("MENDER_CONF_DIR"); }
+
+  std::unique_ptr<TestBoard> board_;
+  std::unique_ptr<MenderDevice> device_;
+  std::string fresh_;
+};
+
+TEST_F(RootfsImageUnderMender, GivenInstalled_WhenRebootedAndCommitted_ThenNewSlotIsKept) {
+  ASSERT_EQ(board_->reboot(), 'B');
+  const auto committed = device_->mender("commit");
+
+  EXPECT_EQ(committed.exit_code, 0) << committed.out;
+  EXPECT_EQ(board_->boot(), "B");
+}
+
+TEST_F(RootfsImageUnderMender, GivenInstalled_WhenRolledBack_ThenOldSlotIsBooted) {
+  board_->reboot();
+  const auto back = device_->mender("rollback");
+
+  EXPECT_EQ(back.exit_code, 0) << back.out;
+  EXPECT_EQ(board_->boot(), "A");
+  EXPECT_EQ(board_->reboot(), 'A');
+}
+
+TEST_F(RootfsImageUnderMender, GivenNewSystemFellBack_WhenCommitted_ThenFailsAndOldSlotStays) {
+  board_->reboot();
+  ASSERT_EQ(board_->reboot(), 'A');
+  const auto committed = device_->mender("commit");
+
+  EXPECT_NE(committed.exit_code, 0);
+  EXPECT_EQ(board_->boot(), "A");
+}
+
+}  // namespace
+}  // namespace patchbay::testing

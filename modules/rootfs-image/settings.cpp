@@ -1,0 +1,129 @@
+#include "modules/rootfs-image/settings.hpp"
+
+#include <strings.h>
+
+#include <array>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+namespace patchbay::rootfs_image {
+namespace {
+
+using module::Done;
+using module::Error;
+using module::Result;
+using module::Status;
+using nlohmann::json;
+
+constexpr std::size_t kLimit = 1024 * 1024;
+
+std::string from_environment(const char* name, const char* fallback) {
+  const char* const value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : fallback;
+}
+
+// An empty object for a missing file.
+Result<json> read_object(const std::string& path) {
+  if (!module::exists(path)) return json::object();
+  PATCHBAY_TRY(const auto text, module::read_file(path, kLimit));
+  auto document = json::parse(text, nullptr, false);
+  if (document.is_discarded()) return Error{path + " is not valid JSON"};
+  if (!document.is_object()) return Error{path + " is not a JSON object"};
+  return document;
+}
+
+Result<std::string> text_of(const std::string& path, const std::string& key, const json& value) {
+  if (!value.is_string()) return Error{path + ": " + key + " has to be a text"};
+  return value.get<std::string>();
+}
+
+// Mender's keys are matched without regard to case.
+Status take_partitions(Settings& settings, const std::string& path) {
+  PATCHBAY_TRY(const auto document, read_object(path));
+  for (const auto& [key, value] : document.items()) {
+    const bool is_a = ::strcasecmp(key.c_str(), "RootfsPartA") == 0;
+    const bool is_b = ::strcasecmp(key.c_str(), "RootfsPartB") == 0;
+    if (!is_a && !is_b) continue;
+    PATCHBAY_TRY((is_a ? settings.part_a : settings.part_b), text_of(path, key, value));
+  }
+  return Done{};
+}
+
+Result<Settings::Boot> boot_of(const std::string& path, const std::string& text) {
+  if (text == "auto") return Settings::Boot::automatic;
+  if (text == "grub") return Settings::Boot::grub;
+  if (text == "uboot") return Settings::Boot::uboot;
+  if (text == "command") return Settings::Boot::command;
+  return Error{path + ": BootEnvironment is '" + text +
+               "'; it can be auto, grub, uboot or command"};
+}
+
+struct Key {
+  const char* name;
+  std::string Settings::*text;
+};
+constexpr std::array kTexts{Key{"RootfsPartA", &Settings::part_a},
+                            Key{"RootfsPartB", &Settings::part_b},
+                            Key{"BootValueA", &Settings::boot_value_a},
+                            Key{"BootValueB", &Settings::boot_value_b},
+                            Key{"GrubEnvironmentDirectory", &Settings::grub_directory},
+                            Key{"FwEnvConfig", &Settings::fw_env_config},
+                            Key{"BootCommand", &Settings::boot_command},
+                            Key{"RootDirectory", &Settings::root_directory}};
+
+Status take_own(Settings& settings, const std::string& path, const std::string& key,
+                const json& value) {
+  for (const auto& known : kTexts) {
+    if (key != known.name) continue;
+    PATCHBAY_TRY(settings.*known.text, text_of(path, key, value));
+    return Done{};
+  }
+  if (key == "AllowRegularFiles") {
+    if (!value.is_boolean()) return Error{path + ": AllowRegularFiles has to be true or false"};
+    settings.allow_regular_files = value.get<bool>();
+    return Done{};
+  }
+  if (key != "BootEnvironment") return Error{path + ": there is no key '" + key + "'"};
+  PATCHBAY_TRY(const auto text, text_of(path, key, value));
+  PATCHBAY_TRY(settings.boot, boot_of(path, text));
+  return Done{};
+}
+
+Status check(const Settings& settings, const std::string& own) {
+  for (const auto* const part : {&settings.part_a, &settings.part_b}) {
+    if (part->empty())
+      return Error{std::string{part == &settings.part_a ? "RootfsPartA" : "RootfsPartB"} +
+                   " is not set: name both root partitions in mender.conf or patchbay.yaml, for "
+                   "example /dev/disk/by-partuuid/..."};
+  }
+  if (settings.boot == Settings::Boot::command && !settings.boot_command.starts_with('/'))
+    return Error{own +
+                 ": BootEnvironment is 'command', so BootCommand has to be the absolute path "
+                 "of a program"};
+  if (settings.boot_value_a.empty() != settings.boot_value_b.empty())
+    return Error{own + ": BootValueA and BootValueB have to be set both, or none of them"};
+  if (!settings.root_directory.starts_with('/'))
+    return Error{own + ": RootDirectory '" + settings.root_directory + "' is not an absolute path"};
+  return Done{};
+}
+
+}  // namespace
+
+Result<Settings> read_settings() {
+  Settings settings;
+  const auto configuration = from_environment("MENDER_CONF_DIR", "/etc/mender");
+  const auto data = from_environment("MENDER_DATASTORE_DIR", "/var/lib/mender");
+  PATCHBAY_CHECK(take_partitions(settings, module::join_path(data, "mender.conf")));
+  PATCHBAY_CHECK(take_partitions(settings, module::join_path(configuration, "mender.conf")));
+  settings.part_a = from_environment("PATCHBAY_ROOTFS_PART_A", settings.part_a.c_str());
+  settings.part_b = from_environment("PATCHBAY_ROOTFS_PART_B", settings.part_b.c_str());
+
+  const auto own = module::join_path(configuration, "rootfs-image.json");
+  PATCHBAY_TRY(const auto document, read_object(own));
+  for (const auto& [key, value] : document.items())
+    PATCHBAY_CHECK(take_own(settings, own, key, value));
+  PATCHBAY_CHECK(check(settings, own));
+  return settings;
+}
+
+}  // namespace patchbay::rootfs_image

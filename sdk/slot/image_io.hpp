@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+
+#include "patchbay/fd.hpp"
+#include "patchbay/result.hpp"
+#include "sdk/slot/slot_device.hpp"
+
+// The device under an image, read and written in aligned pieces.
+namespace patchbay::slot {
+
+constexpr std::size_t kPiece = 1024 * 1024;
+
+/// Memory that O_DIRECT takes.
+class Buffer {
+ public:
+  Buffer() : bytes_{static_cast<std::byte*>(std::aligned_alloc(4096, kPiece)), &std::free} {}
+  [[nodiscard]] std::span<std::byte> all() const { return {bytes_.get(), kPiece}; }
+  [[nodiscard]] std::span<std::byte> first(std::size_t count) const { return all().first(count); }
+
+ private:
+  std::unique_ptr<std::byte, decltype(&std::free)> bytes_;
+};
+
+class DeviceIo {
+ public:
+  /// Takes the device for itself. O_DIRECT where possible.
+  static module::Result<DeviceIo> open(const SlotDevice& device);
+
+  /// `count` rounded up to what can be transferred.
+  [[nodiscard]] std::size_t aligned(std::size_t count) const {
+    return (count + alignment_ - 1) / alignment_ * alignment_;
+  }
+  /// All of `bytes`, at `offset`. Both are multiples of aligned(1), except where the device ends.
+  module::Status read(std::span<std::byte> bytes, std::uint64_t offset) const;
+  module::Status write(std::span<const std::byte> bytes, std::uint64_t offset);
+  /// For a UBI volume: what is written next replaces all of it, `size` bytes from the start on.
+  module::Status begin_volume_update(std::uint64_t size);
+  /// Everything written is on the device, and what is read from now on comes from there.
+  module::Status settle();
+
+ private:
+  DeviceIo(const SlotDevice& device, module::Fd fd) : path_{device.path}, fd_{std::move(fd)} {}
+
+  std::string path_;
+  module::Fd fd_;
+  std::size_t alignment_ = 1;
+  bool direct_ = false;
+  std::size_t unsynced_ = 0;
+};
+
+}  // namespace patchbay::slot

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "patchbay/result.hpp"
+#include "sdk/slot/slot_device.hpp"
+
+namespace patchbay::slot {
+
+/// The next bytes of the image; 0 at its end. Blocks.
+using ImageSource = std::function<module::Result<std::size_t>(std::span<std::byte>)>;
+/// How far, in percent of the whole: writing, then reading back.
+using ImageProgress = std::function<void(unsigned percent)>;
+
+struct ImageRequest {
+  SlotDevice target;
+  /// Bytes that will come, where that is known. Then nothing is written if they do not fit.
+  std::optional<std::uint64_t> size{};
+  /// SHA-256 in hex that the image has to have, where that is known.
+  std::string expected_sum{};
+  ImageProgress progress{};
+};
+
+struct WrittenImage {
+  std::uint64_t size = 0;     ///< bytes of the image
+  std::uint64_t written = 0;  ///< bytes that differed from what was there, and were written
+  std::string sum;            ///< SHA-256 of what was read back, in hex
+};
+
+/// Puts an image at the start of a device that nobody else uses, reads it back, and compares the
+/// SHA-256 of what is there with that of what came.
+///
+/// - What is equal already is not written, in pieces of 64 KiB.
+/// - Reads and writes go past the page cache (O_DIRECT) in pieces of up to 1 MiB; where the file
+///   system of a regular file cannot do that, every 8 MiB are synced before the next. Memory in use
+///   is 5 MiB, whatever the image's size.
+/// - What lies behind the image on the device stays as it is.
+/// - A UBI volume is written as a whole, with the kernel's volume update.
+///
+/// Everything is on the device when it returns. Uses one more thread while it runs. After an error
+/// the device holds something between old and new.
+module::Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource& source);
+
+}  // namespace patchbay::slot
