@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/artifact/private_key.hpp"
+#include "core/artifact/signature.hpp"
 
 namespace patchbay::artifact {
 namespace {
@@ -159,6 +160,16 @@ std::string name_of(const SigningKey::Token& token) {
   return token.uri.substr(0, token.uri.find('?'));
 }
 
+/// A token that holds a public key of another pair under the same identity signs, but to no avail.
+Status check_signature(const SigningKey& key, std::string_view manifest, const std::string& line) {
+  PB_TRY(const VerificationKey half, key.public_key());
+  PB_TRY(const Keyring keyring, Keyring::load({half}));
+  if (keyring.verify(as_bytes(manifest), line, {})) return Done{};
+  return refuse(ErrorCode::integrity, key.name(),
+                "its public half does not verify what it signs; in a token, give each key pair its "
+                "own id");
+}
+
 }  // namespace
 
 struct SigningKey::State {
@@ -191,7 +202,9 @@ Result<std::string> SigningKey::sign(std::string_view manifest) const {
   if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC) {
     PB_TRY(signature, raw_ecdsa(state_->name, signature, coordinate_bytes(key)));
   }
-  return base64(signature);
+  std::string line = base64(signature);
+  PB_CHECK(check_signature(*this, manifest, line));
+  return line;
 }
 
 Result<VerificationKey> SigningKey::public_key() const {

@@ -148,10 +148,10 @@ class TokenTest : public SignerTest {
   }
   void TearDown() override { ::unsetenv("SOFTHSM2_CONF"); }
 
-  void make_key(const std::string& type, const std::string& label) {
+  void make_key(const std::string& type, const std::string& label, int id = 0) {
     run("pkcs11-tool --module " + std::string{kSoftHsm} +
         " --login --pin 1234 --keypairgen --key-type " + type + " --label " + label + " --id 0" +
-        std::to_string(++keys_));
+        std::to_string(id == 0 ? ++keys_ : id));
   }
   static SigningKey::Token token(const std::string& label, const std::string& query = "") {
     return {"pkcs11:token=test;object=" + label + ";type=private" + query, kSoftHsm};
@@ -188,6 +188,22 @@ TEST_F(TokenTest, GivenPinInTheUri_WhenLoaded_ThenNobodyIsAskedAndMessagesDoNotT
   EXPECT_THAT(
       SigningKey::from_token(token("none", "?pin-value=1234")),
       FailsWith(ErrorCode::not_found, AllOf(HasSubstr("object=none"), Not(HasSubstr("1234")))));
+}
+
+TEST_F(TokenTest, GivenTwoPairsWithOneId_WhenSigned_ThenNoWorthlessSignatureIsHandedOut) {
+  make_key("EC:prime256v1", "ec", 7);
+  make_key("EC:secp384r1", "ec384", 7);
+
+  const auto key = SigningKey::from_token(token("ec384"), answer("1234"));
+
+  ASSERT_THAT(key, IsOk());
+  const auto line = key->sign(kManifest);
+  // Which of the two halves the library pairs with the key depends on the order it finds them in.
+  if (line) {
+    EXPECT_THAT(verify(*key, *line), IsOk());
+  } else {
+    EXPECT_THAT(line.error().message(), HasSubstr("object=ec384"));
+  }
 }
 
 TEST_F(TokenTest, GivenWrongPinModuleOrUri_WhenLoaded_ThenErrorSaysWhat) {

@@ -19,6 +19,7 @@ struct Command {
 std::span<const Command> commands();
 
 int read(const Call& call);
+int sign(const Call& call);
 int validate(const Call& call);
 
 /// The whole program.

@@ -12,6 +12,7 @@ namespace {
 // One row a command, in the order of --help.
 constexpr std::array kCommands{
     Command{"read", "Show what an artifact holds", read},
+    Command{"sign", "Sign an artifact, or sign it anew", sign},
     Command{"validate", "Check an artifact as strictly as a device does", validate},
 };
 
