@@ -2,6 +2,8 @@
 
 #include "core/app/commands.hpp"
 #include "core/app/console.hpp"
+#include "core/app/deployment_log.hpp"
+#include "core/base/clock.hpp"
 #include "core/flow/plan.hpp"
 #include "core/flow/updater.hpp"
 
@@ -24,17 +26,19 @@ class Workplace {
   Updater& updater() { return updater_; }
   store::Store& store() { return store_; }
   Console& console() { return console_; }
+  DeploymentLog& log() { return log_; }
 
  private:
   Workplace(const Session& session, os::FileLock lock, store::Store store)
       : lock_{std::move(lock)},
         store_{std::move(store)},
-        console_{session.options.json ? Console::Style::quiet : Console::style_of_stderr(),
-                 session.log},
-        updater_{store_, session.device.settings(), session.log, console_} {}
+        log_{session.device.log_directory(), session.log},
+        console_{session.options.json ? Console::Style::quiet : Console::style_of_stderr(), log_},
+        updater_{store_, session.device.settings(), log_, console_} {}
 
   os::FileLock lock_;
   store::Store store_;
+  DeploymentLog log_;
   Console console_;
   Updater updater_;
 };
@@ -42,7 +46,11 @@ class Workplace {
 int present(const Session& session, Workplace& workplace, Request request,
             const Result<Outcome>& result) {
   workplace.console().clear();
-  if (!result) return session.presenter.refused(request, result.error());
+  if (!result) {
+    workplace.log().debug("refused: " + result.error().message());
+    return session.presenter.refused(request, result.error());
+  }
+  workplace.log().debug("the update stands at: " + std::string{to_string(result->end)});
   return session.presenter.outcome(request, *result);
 }
 
@@ -67,6 +75,7 @@ int with_update(const Session& session, Request request, Act act) {
   if (request == Request::resume && leaves_to_a_person(session, **pending)) {
     return session.presenter.waits_for_commit((*pending)->artifact_name);
   }
+  (*workplace)->log().go_on((*pending)->started);
   if (request != Request::resume && !(*pending)->stopped) {
     auto recovered = updater.recover();
     if (!recovered) return session.presenter.refused(request, recovered.error());
@@ -84,6 +93,7 @@ Status clear_the_way(const Session& session, Workplace& workplace) {
   if (!pending || pending->stopped) return Done{};
   const bool only_download = flow::row(pending->state).record.empty();
   if (session.options.face != Face::patchbay && !only_download) return Done{};
+  workplace.log().go_on(pending->started);
   PB_TRY(const auto recovered, workplace.updater().recover());
   if (recovered && !only_download) session.presenter.recovered(*recovered);
   return Done{};
@@ -96,6 +106,10 @@ Result<Outcome> install_from(const Session& session, Workplace& workplace, ByteS
   session.presenter.installing(header.name,
                                flow::is_empty_payload(header) ? 0 : header.payloads.size());
   flow::InstallOptions options;
+  options.started = utc_now();
+  PB_TRY(const auto pending, workplace.updater().in_progress());
+  if (!pending) workplace.log().begin(options.started);
+  workplace.log().debug("installing \"" + printable(header.name) + "\"");
   options.mode = session.options.unattended ? flow::Mode::unattended : flow::Mode::attended;
   options.stop_before = session.options.stop_before;
   if (session.options.strict) {

@@ -23,6 +23,10 @@ class Device {
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const flow::Settings& settings() const { return settings_; }
   [[nodiscard]] const std::string& datastore() const { return settings_.datastore; }
+  /// Where the logs of updates are kept.
+  [[nodiscard]] const std::string& log_directory() const {
+    return config_.update_log_path.empty() ? datastore() : config_.update_log_path;
+  }
 
   /// Takes the device's data for this process, or says which process has it. Creates the directory
   /// when it is missing.

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/app/commands.hpp"
+#include "core/app/deployment_log.hpp"
 #include "core/app/print.hpp"
 #include "core/flow/journal.hpp"
 #include "core/store/provides.hpp"
@@ -55,8 +56,17 @@ json pending_json(const flow::Journal& journal) {
 struct DeviceStatus {
   store::Installed installed;
   std::optional<flow::Journal> pending;
-  json last;  ///< null when no update has ended yet
+  json last;                       ///< null when no update has ended yet
+  std::optional<std::string> log;  ///< path of the log of the pending update, or of the last
 };
+
+/// The text under `name`; whoever wrote the store, a wrong type is no reason to fail.
+std::string text_of(const json& object, const char* name) {
+  const bool is_object = object.is_object();
+  const auto found = is_object ? object.find(name) : object.end();
+  const bool is_text = is_object && found != object.end() && found->is_string();
+  return is_text ? printable(found->get_ref<const std::string&>()) : std::string{};
+}
 
 Result<DeviceStatus> read_status(const Session& session) {
   PB_CHECK(bootstrap_if_possible(session));
@@ -68,14 +78,10 @@ Result<DeviceStatus> read_status(const Session& session) {
   PB_TRY(const auto last, store.read(store::kLastUpdate));
   if (last) status.last = json::parse(*last, nullptr, false);
   if (status.last.is_discarded()) status.last = nullptr;
+  status.log = find_deployment_log(
+      session.device.log_directory(),
+      status.pending ? status.pending->started : text_of(status.last, "started"));
   return status;
-}
-
-/// The text under `name`; whoever wrote the store, a wrong type is no reason to fail.
-std::string text_of(const json& object, const char* name) {
-  const auto found = object.find(name);
-  const bool is_text = found != object.end() && found->is_string();
-  return is_text ? printable(found->get_ref<const std::string&>()) : std::string{};
 }
 
 void print_last_update(const json& last) {
@@ -112,13 +118,16 @@ void print_status(const DeviceStatus& status) {
     print("Pending:     nothing");
   }
   if (status.last.is_object()) print_last_update(status.last);
+  if (status.log) print("Log:         " + printable(*status.log));
 }
 
 json status_json(const DeviceStatus& status) {
   json out{{"artifact_name", status.installed.name},
            {"provides", store::all_provides(status.installed)},
            {"pending", nullptr},
-           {"last_update", status.last}};
+           {"last_update", status.last},
+           {"log", nullptr}};
+  if (status.log) out["log"] = *status.log;
   if (status.pending) out["pending"] = pending_json(*status.pending);
   return out;
 }

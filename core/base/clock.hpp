@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 namespace patchbay {
 
@@ -30,5 +31,10 @@ class Deadline {
  private:
   std::optional<Clock::time_point> at_;
 };
+
+/// The time of day as people and machines read it: "2026-11-22T02:15:30Z", ISO 8601 and RFC 3339.
+std::string utc_now();
+/// The same with milliseconds: "2026-11-22T02:15:30.042Z".
+std::string utc_now_milliseconds();
 
 }  // namespace patchbay

@@ -1,5 +1,6 @@
 #include "core/base/clock.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace patchbay {
@@ -29,6 +30,11 @@ TEST(Deadline, GivenTwo_ThenMinIsTheEarlier) {
   EXPECT_TRUE(soon.min(Deadline::never()).passed());
   EXPECT_TRUE(Deadline::never().min(soon).passed());
   EXPECT_FALSE(Deadline::never().min(Deadline::after(milliseconds{60'000})).passed());
+}
+
+TEST(Clock, WhenToldAsText_ThenItIsUtcAsRfc3339HasIt) {
+  EXPECT_THAT(utc_now(), ::testing::MatchesRegex("20..-..-..T..:..:..Z"));
+  EXPECT_THAT(utc_now_milliseconds(), ::testing::MatchesRegex("20..-..-..T..:..:..\\....Z"));
 }
 
 }  // namespace

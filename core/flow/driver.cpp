@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
-#include <ctime>
 #include <utility>
 
+#include "core/base/clock.hpp"
 #include "core/store/provides.hpp"
 
 namespace patchbay::flow {
@@ -47,15 +47,6 @@ nlohmann::json payload_results(const Journal& journal) {
   return results;
 }
 
-std::string now_utc() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
-}
-
 }  // namespace
 
 std::string_view to_string(End end) {
@@ -75,7 +66,7 @@ Driver::Driver(const Parts& parts, Journal journal, std::set<std::string> stop_b
   for (const PayloadRecord& payload : journal_.payloads) {
     outcome_.payload_types.push_back(payload.type);
   }
-  if (journal_.started.empty()) journal_.started = now_utc();
+  if (journal_.started.empty()) journal_.started = utc_now();
   outcome_.install_began = journal_.any_begun() || (!row(journal_.state).record.empty() &&
                                                     journal_.state != State::cleanup);
   if (!journal_.error.empty()) outcome_.error = Error{ErrorCode::module_failed, journal_.error};
@@ -89,6 +80,8 @@ Outcome Driver::resume() {
   }
 
   const StateRow& interrupted = row(journal_.state);
+  parts_.log.info("the update to \"" + printable(journal_.artifact_name) +
+                  "\" was interrupted in " + std::string{interrupted.name} + "; finishing it");
   const bool before_install = interrupted.record.empty() && state == State::cleanup;
   if (!journal_.failed && (state == State::ask_rollback || before_install)) {
     blame(Error{ErrorCode::cancelled, "interrupted in " + std::string{interrupted.detail} +
@@ -291,7 +284,7 @@ Outcome Driver::finish() {
                       {"end", to_string(end)},
                       {"error", journal_.error},
                       {"started", journal_.started},
-                      {"ended", now_utc()}};
+                      {"ended", utc_now()}};
   store::Transaction transaction;
   erase_journal(transaction);
   transaction.put(store::kLastUpdate,

@@ -8,9 +8,10 @@
 namespace patchbay::flow {
 namespace {
 
-Journal journal_of(const artifact::Header& header, Mode mode) {
+Journal journal_of(const artifact::Header& header, const InstallOptions& options) {
   Journal journal;
-  journal.mode = mode;
+  journal.mode = options.mode;
+  journal.started = options.started;
   journal.artifact_name = header.name;
   journal.artifact_group = header.group;
   for (const artifact::PayloadHeader& payload : header.payloads) {
@@ -62,7 +63,6 @@ Result<Journal> Updater::need_update() const {
 Result<std::optional<Outcome>> Updater::recover() {
   PB_TRY(auto journal, read_journal(store_));
   if (!journal || journal->stopped) return std::optional<Outcome>{};
-  log_.info(in_words(*journal) + " in " + std::string{row(journal->state).name} + "; finishing it");
   return std::optional{Driver{parts(), *std::move(journal), {}}.resume()};
 }
 
@@ -77,7 +77,7 @@ Result<Outcome> Updater::install(artifact::Reader& reader, std::optional<std::ui
   PB_CHECK(check_plan(reader.header(), installed, settings_));
   if (is_empty_payload(reader.header())) return record_empty_payload(reader, installed);
 
-  const Journal journal = journal_of(reader.header(), options.mode);
+  const Journal journal = journal_of(reader.header(), options);
   Driver::Parts with_reader = parts();
   with_reader.reader = &reader;
   with_reader.artifact_size = size;

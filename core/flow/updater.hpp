@@ -19,6 +19,7 @@ std::vector<std::string> stop_names();
 
 struct InstallOptions {
   Mode mode = Mode::attended;
+  std::string started{};  ///< when the update began, UTC, ISO 8601; empty: now
   std::set<std::string> stop_before;
   enum class Reversibility : std::uint8_t {
     preferred,  ///< payloads without rollback are installed, with a notice

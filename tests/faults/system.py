@@ -1,4 +1,5 @@
 """The part of a device that updates change: its files before and after, and comparing them."""
+import fnmatch
 import hashlib
 import io
 import os
@@ -130,11 +131,11 @@ STORE = {"device_type", "mender-store", "mender-store-lock", "patchbay.lock",
 
 
 def leftovers(data):
-    """What is in the data store beside the store itself."""
+    """What is in the data store beside the store itself and the logs of updates."""
     found = set()
     for top, names, files in os.walk(data):
         found |= {os.path.relpath(os.path.join(top, name), data) for name in names + files}
-    return sorted(found - STORE)
+    return sorted(name for name in found - STORE if not fnmatch.fnmatch(name, "deployments.000?.local-*.log"))
 
 
 def work_directory(name):

@@ -1,0 +1,159 @@
+#include "core/app/deployment_log.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
+
+#include "core/base/bytes.hpp"
+#include "core/base/clock.hpp"
+#include "core/os/file.hpp"
+
+namespace patchbay::app {
+namespace {
+
+constexpr std::string_view kPrefix = "deployments.";
+constexpr std::string_view kSuffix = ".log";
+constexpr std::size_t kNumberLength = 4;
+/// Left for the line that says the log is full.
+constexpr std::uint64_t kLastLine = 200;
+
+/// An update without a server has no number of its own; when it began is as good.
+std::string id_of(const std::string& started) {
+  std::string id = "local-" + started;
+  id.erase(std::remove(id.begin(), id.end(), ':'), id.end());
+  return id;
+}
+
+std::string file_name(unsigned number, std::string_view rest) {
+  std::array<char, 8> digits{};
+  std::snprintf(digits.data(), digits.size(), "%04u", number);
+  return std::string{kPrefix} + digits.data() + std::string{rest};
+}
+
+/// ".<id>.log" of a log's file name; nothing for other files.
+std::optional<std::string> rest_of(const std::string& name) {
+  const std::size_t after_number = kPrefix.size() + kNumberLength;
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  if (name.size() <= after_number + kSuffix.size() || name[after_number] != '.')
+    return std::nullopt;
+  const auto digits = std::string_view{name}.substr(kPrefix.size(), kNumberLength);
+  const bool is_number =
+      std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return is_number ? std::optional{name.substr(after_number)} : std::nullopt;
+}
+
+/// Names of the logs in `directory`, newest first.
+std::vector<std::string> logs_in(const std::string& directory) {
+  auto names = os::list_directory(directory);
+  if (!names) return {};
+  std::erase_if(*names, [](const std::string& name) { return !rest_of(name); });
+  return *std::move(names);
+}
+
+/// Makes place for number 0. What cannot be renamed or removed is left: the log is not worth more.
+void renumber(const std::string& directory) {
+  const auto names = logs_in(directory);
+  for (std::size_t i = names.size(); i-- > 0;) {
+    const std::string path = os::join(directory, names[i]);
+    if (i + 1 >= DeploymentLog::kFilesKept) {
+      static_cast<void>(os::remove_tree(path));
+      continue;
+    }
+    const auto number = static_cast<unsigned>(i) + 1;
+    std::error_code ignored;
+    std::filesystem::rename(path, os::join(directory, file_name(number, *rest_of(names[i]))),
+                            ignored);
+  }
+}
+
+std::string_view name_of(LogLevel level) {
+  static constexpr std::array<std::string_view, 5> kNames{"trace", "debug", "info", "warning",
+                                                          "error"};
+  return kNames.at(static_cast<std::size_t>(level));
+}
+
+std::string line_of(LogLevel level, std::string_view message) {
+  const nlohmann::ordered_json record{
+      {"timestamp", utc_now_milliseconds()}, {"level", name_of(level)}, {"message", message}};
+  return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+DeploymentLog::DeploymentLog(std::string directory, Log& run_log)
+    : directory_{std::move(directory)}, run_log_{run_log} {
+}
+
+void DeploymentLog::begin(const std::string& started) {
+  const std::scoped_lock lock{mutex_};
+  renumber(directory_);
+  open(os::join(directory_, file_name(0, "." + id_of(started) + std::string{kSuffix})));
+}
+
+void DeploymentLog::go_on(const std::string& started) {
+  const auto path = find_deployment_log(directory_, started);
+  if (!path) return begin(started);
+  const std::scoped_lock lock{mutex_};
+  open(*path);
+}
+
+void DeploymentLog::open(const std::string& path) {
+  if (auto status = os::make_directories(directory_, S_IRWXU); !status) {
+    return give_up(status.error().message());
+  }
+  const auto free = os::free_space(directory_);
+  if (!free || *free < kMinFreeBytes) {
+    return give_up("less than " + std::to_string(kMinFreeBytes / 1024) + " KiB are free in " +
+                   directory_);
+  }
+  auto file = os::open_file(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+  if (!file) return give_up(file.error().message());
+  std::error_code unknown;
+  const std::uintmax_t size = std::filesystem::file_size(path, unknown);
+  const std::uint64_t used = unknown ? 0 : size;
+  room_ = used < kMaxFileBytes ? kMaxFileBytes - used : 0;
+  file_ = *std::move(file);
+}
+
+void DeploymentLog::write(LogLevel level, std::string_view message) {
+  run_log_.write(level, message);
+  if (level == LogLevel::trace) return;
+  const std::scoped_lock lock{mutex_};
+  if (file_) append(level, message);
+}
+
+void DeploymentLog::append(LogLevel level, std::string_view message) {
+  std::string line = line_of(level, message);
+  const bool is_last = line.size() + kLastLine > room_;
+  if (is_last) line = line_of(LogLevel::warning, "this log is full; nothing more is kept");
+  if (line.size() > room_) return file_.reset();
+  room_ -= line.size();
+  if (auto status = os::write_all(file_.get(), as_bytes(line)); !status) {
+    return give_up(status.error().message());
+  }
+  if (is_last) file_.reset();
+}
+
+void DeploymentLog::give_up(const std::string& why) {
+  file_.reset();
+  run_log_.warning("no log of this update is kept: " + why);
+}
+
+std::optional<std::string> find_deployment_log(const std::string& directory,
+                                               const std::string& started) {
+  if (started.empty()) return std::nullopt;
+  const std::string rest = "." + id_of(started) + std::string{kSuffix};
+  for (const std::string& name : logs_in(directory)) {
+    if (rest_of(name) == rest) return os::join(directory, name);
+  }
+  return std::nullopt;
+}
+
+}  // namespace patchbay::app
