@@ -1,5 +1,6 @@
 #include "sdk/artifact/artifact_file.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +24,13 @@ Result<artifact::Contents> read_artifact(const std::string& path,
   auto contents = artifact::read_contents(source, {keys, {}}, sinks);
   if (contents || contents.error().error_number() != 0) return contents;
   return std::move(contents).context(path == "-" ? "standard input" : path);
+}
+
+Result<std::unique_ptr<artifact::ByteSink>> make_file(const std::string& path, unsigned mode) {
+  if (os::exists(path)) return Error{ErrorCode::conflict, path + " is there already"};
+  PB_TRY(UniqueFd fd, os::open_file(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  if (::fchmod(fd.get(), mode) != 0) return Error::from_errno(errno, "set mode of " + path);
+  return std::unique_ptr<artifact::ByteSink>{new FileSink{std::move(fd), path}};
 }
 
 Outcome outcome_of_reading(const Error& error, Outcome invalid) {

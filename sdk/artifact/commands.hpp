@@ -18,7 +18,11 @@ struct Command {
 /// and its row in program.cpp.
 std::span<const Command> commands();
 
+int cat(const Call& call);
+int cp(const Call& call);
+int install(const Call& call);
 int read(const Call& call);
+int rm(const Call& call);
 int sign(const Call& call);
 int validate(const Call& call);
 

@@ -3,9 +3,9 @@
 import os
 import pty
 import shutil
+import signal
 import stat
 import subprocess
-import unittest
 
 import artifact_tool as tool
 import device as devices
@@ -157,7 +157,6 @@ class Sign(tool.Case):
 
 
 def ignore_file_size_signal():
-    import signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
