@@ -32,7 +32,7 @@ ALLOWED = {
 # Third-party header -> where it may be included. "json" is the exception: any source, no header.
 THIRD_PARTY = [
     (r"boost/process", ["core/os"]),
-    (r"boost/dll", ["core/host", "core/app"]),
+    (r"boost/dll", ["core/host"]),
     (r"boost/", ["core/os"]),
     (r"curl/", ["core/fetch"]),
     (r"openssl/", ["core/artifact"]),

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <memory>
 #include <thread>
 
+#include "core/artifact/signature.hpp"
 #include "core/os/process.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
@@ -164,6 +166,28 @@ std::vector<std::string> module_directories(const Config& config) {
   return directories;
 }
 
+Result<std::vector<artifact::VerificationKey>> read_keys(const std::vector<std::string>& paths) {
+  std::vector<artifact::VerificationKey> keys;
+  for (const std::string& path : paths) {
+    PB_TRY(std::string pem, os::read_file(path, kSmallFile));
+    PB_TRY(artifact::VerificationKey key, artifact::parse_verification_key(path, std::move(pem)));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+/// Nothing when no keys are configured: then plugins need no signature.
+Result<host::PluginVerifier> plugin_verifier(const std::vector<std::string>& paths) {
+  if (paths.empty()) return host::PluginVerifier{};
+  PB_TRY(const auto keys, read_keys(paths).context("Patchbay.PluginVerifyKeys"));
+  PB_TRY(auto loaded, artifact::Keyring::load(keys).context("Patchbay.PluginVerifyKeys"));
+  const auto keyring = std::make_shared<const artifact::Keyring>(std::move(loaded));
+  return host::PluginVerifier{[keyring](ByteSpan content, std::string_view signature) -> Status {
+    PB_CHECK(keyring->verify(content, signature, artifact::Limits{}));
+    return Done{};
+  }};
+}
+
 }  // namespace
 
 ConfigPaths config_paths(const Options& options) {
@@ -198,6 +222,7 @@ Result<Device> Device::open(const Options& options, Log& log) {
   pass_partitions(config, settings.module.environment);
   settings.module.timeout = config.module_timeout;
   settings.module.grace = config.module_grace;
+  PB_TRY(settings.module.verify_plugin, plugin_verifier(config.plugin_verify_keys));
   settings.scripts.device_directory = os::join(conf_directory(), "scripts");
   settings.scripts.artifact_directory = os::join(settings.datastore, "scripts");
   settings.scripts.environment = settings.module.environment;
@@ -222,11 +247,7 @@ Result<store::Store> Device::open_store(store::Access access) const {
 
 Result<artifact::ReaderOptions> Device::reader_options() const {
   artifact::ReaderOptions options;
-  for (const std::string& path : config_.artifact_verify_keys) {
-    PB_TRY(std::string pem, os::read_file(path, kSmallFile));
-    PB_TRY(artifact::VerificationKey key, artifact::parse_verification_key(path, std::move(pem)));
-    options.keys.push_back(std::move(key));
-  }
+  PB_TRY(options.keys, read_keys(config_.artifact_verify_keys));
   return options;
 }
 

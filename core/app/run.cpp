@@ -6,6 +6,7 @@
 
 #include "core/app/commands.hpp"
 #include "core/app/logging.hpp"
+#include "core/host/module_host.hpp"
 
 namespace patchbay::app {
 namespace {
@@ -47,6 +48,10 @@ int run_command(const Options& options, Log& log, Presenter& presenter) {
 }  // namespace
 
 int run(int argc, const char* const* argv) {
+  // Not a command for people: before anything reads options or configuration.
+  if (argc > 1 && argv[1] == std::string_view{host::kModuleHostCommand}) {
+    return host::run_module_host(argc, argv);
+  }
   // A module that stops reading its stream is an error of that module, not the end of the client.
   std::signal(SIGPIPE, SIG_IGN);
   const auto parsed = parse_command_line(argc, argv);

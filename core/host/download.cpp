@@ -10,6 +10,7 @@
 
 #include "core/host/fifo.hpp"
 #include "core/host/payload_files.hpp"
+#include "core/host/timed_source.hpp"
 
 namespace patchbay::host {
 namespace {
@@ -22,40 +23,6 @@ constexpr const char* kStreams = "streams";
 
 // A module that closes a stream too early is mostly about to exit; its exit code says more.
 constexpr milliseconds kLastWords{500};
-/// A source that knows how long it has kept us waiting.
-class TimedSource final : public PayloadSource {
- public:
-  explicit TimedSource(PayloadSource& source) : source_{source} {}
-  Result<std::optional<File>> next_file() override {
-    const Timer timer{waited_};
-    return source_.next_file();
-  }
-  Result<ByteSpan> read() override {
-    const Timer timer{waited_};
-    return source_.read();
-  }
-  [[nodiscard]] milliseconds waited() const {
-    return std::chrono::duration_cast<milliseconds>(waited_);
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  class Timer {
-   public:
-    explicit Timer(Clock::duration& sum) : sum_{sum}, start_{Clock::now()} {}
-    Timer(const Timer&) = delete;
-    Timer& operator=(const Timer&) = delete;
-    ~Timer() { sum_ += Clock::now() - start_; }
-
-   private:
-    Clock::duration& sum_;
-    Clock::time_point start_;
-  };
-
-  PayloadSource& source_;
-  Clock::duration waited_{};
-};
-
 /// The pipe of a stream, and a new one for the question after it: the module may keep the old one
 /// open longer than it should.
 Status make_pipes(const os::Directory& tree, const std::string& stream) {
@@ -305,16 +272,7 @@ Error Session::closed_early(const std::string& name, const std::string& where) {
 }
 
 Error Session::late(std::string_view where) const {
-  const auto limit = context_->settings.timeout;
-  const auto waited = source_->waited();
-  const auto share =
-      human_duration(waited) + " of these were spent waiting for the artifact's bytes";
-  if (waited * 2 > limit) {
-    return process_.error(ErrorCode::timeout,
-                          "not finished within " + human_duration(limit) +
-                              " because the artifact came too slowly: " + share);
-  }
-  return process_.overdue(std::string{where} + (waited > limit / 20 ? " (" + share + ")" : ""));
+  return late_download(process_, source_->waited(), context_->settings.timeout, where);
 }
 
 Error Session::broke_protocol(const std::string& what) const {

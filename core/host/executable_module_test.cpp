@@ -272,11 +272,11 @@ TEST(ModuleCall, GivenAnAnswerThatDependsOnTheTree_WhenAskedAgain_ThenTheNewOneC
   EXPECT_THAT(needs_reboot(*probe.module), IsOkAnd(Reboot::automatic));
 }
 
-TEST(BindModule, GivenAPlugin_WhenBound_ThenItIsUnsupportedAndNamed) {
+TEST(BindModule, GivenAPlugin_WhenBound_ThenItsFileIsOpened) {
   CollectingLog log;
 
   EXPECT_THAT(bind_module({"app", "/lib/app.so", Binding::plugin}, "/tree", {}, log, nullptr),
-              FailsWith(ErrorCode::unsupported, HasSubstr("/lib/app.so")));
+              FailsWith(ErrorCode::not_found, HasSubstr("/lib/app.so")));
 }
 
 }  // namespace

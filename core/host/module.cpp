@@ -2,6 +2,7 @@
 
 #include "core/host/answer.hpp"
 #include "core/host/executable_module.hpp"
+#include "core/host/plugin_module.hpp"
 
 namespace patchbay::host {
 
@@ -19,9 +20,7 @@ Result<std::unique_ptr<Module>> bind_module(const ModuleFile& file, const std::s
                                             const ModuleSettings& settings, Log& log,
                                             ProgressSink* progress) {
   if (file.binding == Binding::plugin) {
-    return Error{ErrorCode::unsupported, file.path +
-                                             " is a plugin, which this version cannot run yet; "
-                                             "install the module as an executable"};
+    return make_plugin_module({file, tree_path, settings, &log, progress});
   }
   return make_executable_module({file, tree_path, settings, &log, progress});
 }

@@ -65,6 +65,9 @@ Result<Reboot> needs_reboot(Module& module);
 /// SupportsRollback, answer parsed exactly ("Yes", "No", empty means No).
 Result<bool> supports_rollback(Module& module);
 
+/// Whether `signature`, the text of a signature file, is one over `content` by a trusted key.
+using PluginVerifier = std::function<Status(ByteSpan content, std::string_view signature)>;
+
 struct ModuleSettings {
   std::vector<std::string> environment;  ///< the whole of it, "KEY=value"
   std::chrono::milliseconds timeout{
@@ -73,12 +76,16 @@ struct ModuleSettings {
   /// In Download: how long a module that has asked for the next stream may leave this one unopened.
   /// It may do so for a moment (threads); one that skips a stream would wait for ever.
   std::chrono::milliseconds skip_patience{std::chrono::seconds{10}};
+  /// The program that becomes the module host of a plugin (run_module_host); this one.
+  std::string host_program = "/proc/self/exe";
+  PluginVerifier verify_plugin;  ///< empty: plugins need no signature
 };
 
 /// Binds the module `file` to the work tree at `tree_path`. A module may close a stream before its
 /// end, so the whole program has to ignore SIGPIPE (children get it back with its default). `log`
-/// and `progress` (may be null) must outlive the module. Plugins are `unsupported` until the module
-/// host exists.
+/// and `progress` (may be null) must outlive the module. A plugin's file is checked here (the
+/// errors of open_plugin) and loaded by the first call; its process lives as long as the Module, or
+/// until a call fails it.
 Result<std::unique_ptr<Module>> bind_module(const ModuleFile& file, const std::string& tree_path,
                                             const ModuleSettings& settings, Log& log,
                                             ProgressSink* progress);

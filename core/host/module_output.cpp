@@ -14,15 +14,23 @@ void OutputLog::line(os::Stream stream, std::string_view text) {
   const bool complaint = stream == os::Stream::err;
   if (!complaint && role_ == OutputRole::answer) return;
   if (complaint && !text.empty()) last_complaint_ = printable(text);
-  if (full_) return;
-  logged_ += text.size() + kLineCost;
-  if (logged_ > kMaxLogged) {
-    full_ = true;
-    log_->warning(prefix_ + ": printed more than " + human_size(kMaxLogged) +
-                  "; the rest is not logged");
-    return;
-  }
+  if (!admit(text.size())) return;
   log_->info(prefix_ + (complaint ? " stderr: " : " stdout: ") + printable(text, kMaxLine));
+}
+
+void OutputLog::said(LogLevel level, std::string_view text) {
+  if (level == LogLevel::error) last_complaint_ = printable(text);
+  if (admit(text.size())) log_->write(level, prefix_ + ": " + printable(text, kMaxLine));
+}
+
+bool OutputLog::admit(std::size_t bytes) {
+  if (full_) return false;
+  logged_ += bytes + kLineCost;
+  if (logged_ <= kMaxLogged) return true;
+  full_ = true;
+  log_->warning(prefix_ + ": printed more than " + human_size(kMaxLogged) +
+                "; the rest is not logged");
+  return false;
 }
 
 }  // namespace patchbay::host

@@ -25,11 +25,16 @@ class OutputLog {
       : prefix_{std::move(type) + " " + std::string{to_string(call)}}, role_{role}, log_{&log} {}
 
   void line(os::Stream stream, std::string_view text);
+  /// The same for a line that a plugin has logged.
+  void said(LogLevel level, std::string_view text);
 
   /// What the module said last on standard error, for the error message; empty when nothing.
   [[nodiscard]] const std::string& last_complaint() const { return last_complaint_; }
 
  private:
+  /// Counts a line; false when no more are logged.
+  bool admit(std::size_t bytes);
+
   std::string prefix_;
   OutputRole role_;
   Log* log_;

@@ -21,7 +21,7 @@ class MemorySource final : public PayloadSource {
   struct Content {
     std::string name;
     std::string bytes;
-    std::optional<Error> broken_at_end;       ///< what its end reports
+    std::optional<Error> broken_at_end = {};  ///< what its end reports
     std::function<void()> before_end = {};    ///< runs before its end is reported
     std::uint64_t claimed_size = UINT64_MAX;  ///< instead of the true one
   };

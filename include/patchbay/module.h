@@ -223,7 +223,7 @@ typedef struct pb_plan_v1 {
 /* ---- small helps ---- */
 
 /* A text of a NUL-terminated string. */
-static inline pb_text_t pb_text(const char* string) {
+static inline pb_text_t pb_string(const char* string) {
   pb_text_t text;
   text.data = string;
   text.size = strlen(string);

@@ -20,7 +20,7 @@ static void destroy(pb_module_t* module) {
 static int32_t install(pb_module_t* module, pb_error_t* error) {
   if (pb_text_is(module->host->payload_type(module->host), "other"))
     return pb_fail(error, PB_INVALID, "not for this type");
-  module->host->log(module->host, PB_LOG_INFO, pb_text("installed"));
+  module->host->log(module->host, PB_LOG_INFO, pb_string("installed"));
   return PB_OK;
 }
 
