@@ -301,8 +301,8 @@ std::string describe_plugin(const PluginFacts& facts, const std::string& type) {
          ",\"rollback\":" + (can(PB_CAPABILITY_ROLLBACK) ? "\"yes\"" : "\"no\"") +
          ",\"reboot\":" + quoted(reboot_word(facts.capabilities)) +
          ",\"streams\":" + (can(PB_CAPABILITY_STREAMS) ? "true" : "false") +
-         ",\"needs_rollback_space\":" + (can(PB_CAPABILITY_ROLLBACK_SPACE) ? "true" : "false") +
-         ",\"network\":" + (can(PB_CAPABILITY_NETWORK) ? "true" : "false") +
+         (can(PB_CAPABILITY_ROLLBACK_SPACE) ? ",\"needs_rollback_space\":true" : "") +
+         (can(PB_CAPABILITY_NETWORK) ? ",\"network\":true" : "") +
          (facts.version.empty() ? "" : ",\"version\":" + quoted(facts.version)) + ",\"writes\":[" +
          writes + "]}";
 }

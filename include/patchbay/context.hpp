@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "patchbay/fd.hpp"
+#include "patchbay/module.h"
 #include "patchbay/result.hpp"
 
 /// What a module sees of the update: the work tree, the payload, and a way to talk.
@@ -28,6 +30,8 @@ class Context {
   /// `tree` is the work tree's absolute path, empty when there is none (Describe outside of an
   /// update). `progress_fd` is where progress goes, -1 for nowhere; it stays the caller's.
   Context(std::string tree, int progress_fd) : tree_{std::move(tree)}, progress_fd_{progress_fd} {}
+  /// The same for a plugin, whose host knows the tree and takes the progress.
+  explicit Context(const pb_host_t& host);
 
   /// The work tree: `version`, `current_*`, `header/`, `tmp/`, and `files/` once stored.
   [[nodiscard]] const std::string& tree() const { return tree_; }
@@ -54,6 +58,18 @@ class Context {
   /// Content of a small payload file; more than `limit` bytes is an error.
   [[nodiscard]] Result<std::string> read_payload(std::string_view name, std::size_t limit) const;
 
+  /// A value that an earlier call has kept with set_state(); nothing when there is none. Values
+  /// survive reboots and go with the work tree. A key is 1 to 64 of A-Z a-z 0-9 . _ - and does not
+  /// begin with a dot; a value has at most 1 MiB. Durable on return.
+  [[nodiscard]] Result<std::optional<std::string>> state(std::string_view key) const;
+  [[nodiscard]] Status set_state(std::string_view key, std::string_view value) const;
+  /// Success also when there is none.
+  [[nodiscard]] Status remove_state(std::string_view key) const;
+
+  /// Whether this call should end soon, at a safe place, with an error. Only for classes whose
+  /// Facts say asks_to_stop; all others are ended by the signal.
+  [[nodiscard]] bool cancelled() const;
+
   /// One line for the log. (Standard output belongs to answers, so this goes to standard error.)
   void log(std::string_view line) const;
   /// How far this call is, 0 to 100. Patchbay shows it; other clients do not ask for it, and then
@@ -63,10 +79,12 @@ class Context {
   void status(std::string_view text);
 
  private:
+  friend class PayloadStream;
   void send(std::string_view line) const;
 
   std::string tree_;
-  int progress_fd_;
+  int progress_fd_ = -1;
+  const pb_host_t* host_ = nullptr;  // of a plugin
   std::optional<unsigned> last_percent_;
 };
 
@@ -88,18 +106,25 @@ class PayloadStream {
     std::optional<std::uint64_t> size;  ///< known if provide_payload_file_sizes() said true
   };
 
-  explicit PayloadStream(const Context& context) : tree_{context.tree()} {}
+  explicit PayloadStream(const Context& context) : tree_{context.tree()}, host_{context.host_} {}
 
   /// The next file, in artifact order, or nothing after the last; a file not read to its end is
   /// read to its end first. Blocks until the client offers it.
   Result<std::optional<File>> next_file();
   /// The next bytes of the current file; 0 at its end. Blocks.
   Result<std::size_t> read(std::span<std::byte> buffer);
+  /// Copies the rest of the current file to the descriptor `to`, in the kernel where that can be
+  /// done, and syncs it; returns the count. `to_path` is for messages; `progress` gets the count so
+  /// far.
+  Result<std::uint64_t> copy_to(int to, const std::string& to_path,
+                                const std::function<void(std::uint64_t bytes)>& progress = {});
 
  private:
+  Result<std::optional<File>> next_file_of_host();
   Status open_announced(const std::string& line);
 
   std::string tree_;
+  const pb_host_t* host_;  // of a plugin; nothing is opened in the tree then
   Fd fd_;
   bool ended_ = false;
 };

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "patchbay/changes.hpp"
@@ -30,6 +31,10 @@
 /// /usr/lib/patchbay/modules/v3/<payload type>, or in Mender's directory of modules, it is found by
 /// its file name. Nothing has to be registered.
 ///
+/// With PATCHBAY_PLUGIN instead, the same class becomes a plugin, <payload type>.so, which does
+/// without a process for each call but runs under Patchbay only; with PATCHBAY_MODULE the build
+/// decides (patchbay_add_module() of the SDK's CMake package builds both).
+///
 /// The life of an update, as the module sees it:
 ///
 ///     download -> install -> needs_reboot? -> [reboot -> verify_reboot] -> commit -> cleanup
@@ -48,8 +53,9 @@
 /// - commit must leave enough for a rollback; only cleanup throws it away.
 /// - cleanup may come after any of the others, and twice; `files/` may be missing.
 ///
-/// A module object has no global state and is used from one thread, so the same class can later be
-/// built as a plugin.
+/// - A plugin's object may live through several calls, or be made anew for each: the same rule.
+///
+/// A module object is used from one thread. No exception gets out: it becomes the call's error.
 namespace patchbay::module {
 
 /// Answer to needs_reboot().
@@ -67,8 +73,31 @@ struct Description {
   std::string description;  ///< one sentence
   bool rollback = false;    ///< whether it can roll back (as a rule; supports_rollback decides)
   Reboots reboot = Reboots::never;
-  bool streams = false;             ///< takes the payload as a stream
-  std::vector<std::string> writes;  ///< paths it writes to; "*" for "as the artifact says"
+  bool streams = false;               ///< takes the payload as a stream
+  bool needs_rollback_space = false;  ///< keeps what it replaces in Context::tmp_path()
+  bool network = false;               ///< uses the network
+  std::string version{};              ///< its own, for lists
+  std::vector<std::string> writes;    ///< paths it writes to; "*" for "as the artifact says"
+};
+
+/// What a class is, as constant data: a plugin carries it where tools read it without running the
+/// plugin, and describe() of an executable answers with it. A class gives it as
+///
+///     static constexpr patchbay::module::Facts kFacts{.types = "motd", .rollback = true};
+///
+/// Lists are lines, separated by '\n'.
+struct Facts {
+  std::string_view types{};        ///< payload types it handles; empty: whatever its file is called
+  std::string_view version{};      ///< its own
+  std::string_view description{};  ///< one sentence
+  std::string_view writes{};       ///< paths it may change; "*" for what the artifact says
+  bool rollback = false;
+  Description::Reboots reboot = Description::Reboots::never;
+  bool streams = false;  ///< takes the payload as a stream
+  bool network = false;  ///< uses the network
+  /// Asks Context::cancelled() and ends soon after; others are ended by the signal itself.
+  bool asks_to_stop = false;
+  bool needs_rollback_space = false;  ///< keeps what it replaces in Context::tmp_path()
 };
 
 /// Lines of text for people.
@@ -117,13 +146,39 @@ class Module {
 /// Serves one call of the protocol: `argv` is program, call, work tree. Returns the exit status: 0,
 /// or 1 after a failure, whose message has then been written to standard error. A call that this
 /// version does not know succeeds silently, as the protocol demands.
+int run_executable(Module& module, const Facts& facts, int argc, const char* const* argv);
 int run_executable(Module& module, int argc, const char* const* argv);
+
+/// Type::kFacts, or nothing known.
+template <typename Type>
+constexpr Facts facts_of() {
+  if constexpr (requires { Type::kFacts; }) {
+    return Type::kFacts;
+  } else {
+    return {};
+  }
+}
 
 }  // namespace patchbay::module
 
 /// Makes the program: `main` for a module of class `Type`.
-#define PATCHBAY_EXECUTABLE(Type)                                           \
-  int main(int argc, char** argv) {                                         \
-    Type patchbay_module{};                                                 \
-    return ::patchbay::module::run_executable(patchbay_module, argc, argv); \
+#define PATCHBAY_EXECUTABLE(Type)                                                           \
+  int main(int argc, char** argv) {                                                         \
+    Type patchbay_module{};                                                                 \
+    constexpr auto patchbay_facts = ::patchbay::module::facts_of<Type>();                   \
+    return ::patchbay::module::run_executable(patchbay_module, patchbay_facts, argc, argv); \
   }
+
+/// Makes the plugin: the exported constant for a module of class `Type` (patchbay/plugin.hpp).
+#define PATCHBAY_PLUGIN(Type) \
+  constinit const pb_plugin_t pb_plugin_v1 = ::patchbay::module::make_plugin<Type>();
+
+/// Makes the one or the other, as the build says.
+#ifdef PATCHBAY_BUILD_PLUGIN
+#define PATCHBAY_MODULE(Type) PATCHBAY_PLUGIN(Type)
+#else
+#define PATCHBAY_MODULE(Type) PATCHBAY_EXECUTABLE(Type)
+#endif
+
+// What PATCHBAY_PLUGIN is made of needs the classes above.
+#include "patchbay/plugin.hpp"  // NOLINT

@@ -7,16 +7,31 @@
 #include <cerrno>
 
 #include "patchbay/files.hpp"
+#include "sdk/module/stop_request.hpp"
 
 namespace patchbay::module {
 namespace {
 
 constexpr std::size_t kHeaderLimit = 16 * 1024 * 1024;
+constexpr std::size_t kStateLimit = 1024 * 1024;
 
 Result<std::string> read_value(const std::string& path) {
   PATCHBAY_TRY(auto text, read_file(path, kHeaderLimit));
   if (text.ends_with('\n')) text.pop_back();
   return text;
+}
+
+// As the module host keeps a plugin's: a plugin may mix both faces.
+Result<std::string> state_path(const Context& context, std::string_view key) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  if (key.empty() || key.size() > 64 || key.front() == '.' ||
+      key.find_first_not_of(kAllowed) != std::string_view::npos) {
+    return Error{"state '" + std::string{key} +
+                 "': a key is 1 to 64 of A-Z a-z 0-9 . _ - and does not begin with a dot"};
+  }
+  if (context.tree().empty()) return Error{"state: there is no work tree outside of an update"};
+  return join_path(context.tmp_path(".state"), key);
 }
 
 // Log lines and progress are worth a try, not a failure.
@@ -33,6 +48,11 @@ void write_line(int fd, std::string line) {
 }
 
 }  // namespace
+
+Context::Context(const pb_host_t& host) : host_{&host} {
+  const pb_text_t tree = host.path(&host, PB_PATH_TREE);
+  tree_.assign(tree.data, tree.size);
+}
 
 std::string Context::tmp_path(std::string_view name) const {
   return join_path(join_path(tree_, "tmp"), name);
@@ -76,6 +96,37 @@ Result<std::string> Context::read_payload(std::string_view name, std::size_t lim
   return read_file(file.path, limit);
 }
 
+Result<std::optional<std::string>> Context::state(std::string_view key) const {
+  PATCHBAY_TRY(const auto path, state_path(*this, key));
+  if (!exists(path)) return {std::nullopt};
+  PATCHBAY_TRY(auto value, read_file(path, kStateLimit));
+  return {std::move(value)};
+}
+
+Status Context::set_state(std::string_view key, std::string_view value) const {
+  PATCHBAY_TRY(const auto path, state_path(*this, key));
+  if (value.size() > kStateLimit) {
+    return Error{"state " + std::string{key} + ": " + human_size(value.size()) + " is more than " +
+                 human_size(kStateLimit)};
+  }
+  const auto directory = parent_path(path);
+  if (::mkdir(directory.c_str(), S_IRWXU) != 0 && errno != EEXIST)
+    return Error::from_errno(errno, "create " + directory);
+  PATCHBAY_CHECK(sync_directory(parent_path(directory)));
+  return replace_file(path, value, S_IRUSR | S_IWUSR);
+}
+
+Status Context::remove_state(std::string_view key) const {
+  PATCHBAY_TRY(const auto path, state_path(*this, key));
+  if (::unlink(path.c_str()) != 0)
+    return errno == ENOENT ? Status{Done{}} : Error::from_errno(errno, "remove " + path);
+  return sync_directory(parent_path(path));
+}
+
+bool Context::cancelled() const {
+  return host_ != nullptr ? host_->is_cancelled(host_) != 0 : stop_requested != 0;
+}
+
 void Context::log(std::string_view line) const {
   write_line(STDERR_FILENO, std::string{line});
 }
@@ -84,10 +135,12 @@ void Context::progress(unsigned percent) {
   percent = std::min(percent, 100U);
   if (last_percent_ == percent) return;
   last_percent_ = percent;
+  if (host_ != nullptr) return host_->progress(host_, percent);
   send("progress " + std::to_string(percent));
 }
 
 void Context::status(std::string_view text) {
+  if (host_ != nullptr) return host_->status(host_, {text.data(), text.size()});
   send("status " + std::string{text});
 }
 

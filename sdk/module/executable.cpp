@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include <exception>
 
 #include "patchbay/module.hpp"
+#include "sdk/module/stop_request.hpp"
 
 // The executable binding: one process, one call.
 namespace patchbay::module {
@@ -63,7 +65,11 @@ std::string to_json(const Description& what) {
   return "{\"type\":" + quoted(what.type) + ",\"description\":" + quoted(what.description) +
          ",\"rollback\":" + quoted(what.rollback ? "yes" : "no") +
          ",\"reboot\":" + quoted(to_string(what.reboot)) +
-         ",\"streams\":" + (what.streams ? "true" : "false") + ",\"writes\":[" + writes + "]}";
+         ",\"streams\":" + (what.streams ? "true" : "false") +
+         (what.needs_rollback_space ? ",\"needs_rollback_space\":true" : "") +
+         (what.network ? ",\"network\":true" : "") +
+         (what.version.empty() ? "" : ",\"version\":" + quoted(what.version)) + ",\"writes\":[" +
+         writes + "]}";
 }
 
 Status print(std::string text) {
@@ -94,8 +100,33 @@ Status ask_rollback(Module& module, Context& context) {
   return print(supported ? "Yes" : "No");
 }
 
-Status ask_description(Module& module, Context& context) {
-  PATCHBAY_TRY(const auto description, module.describe(context));
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    if (!line.empty()) lines.emplace_back(line);
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return lines;
+}
+
+std::optional<Description> described_by(const Facts& facts) {
+  if (facts.description.empty() && facts.types.empty()) return std::nullopt;
+  const auto types = lines_of(facts.types);
+  return Description{.type = types.empty() ? "" : types.front(),
+                     .description = std::string{facts.description},
+                     .rollback = facts.rollback,
+                     .reboot = facts.reboot,
+                     .streams = facts.streams,
+                     .needs_rollback_space = facts.needs_rollback_space,
+                     .network = facts.network,
+                     .version = std::string{facts.version},
+                     .writes = lines_of(facts.writes)};
+}
+
+Status ask_description(Module& module, const Facts& facts, Context& context) {
+  PATCHBAY_TRY(auto description, module.describe(context));
+  if (!description) description = described_by(facts);
   return print(description ? to_json(*description) : "");
 }
 
@@ -137,7 +168,6 @@ constexpr std::array kCalls{
     Call{"ProvidePayloadFileSizes", ask_sizes},
     Call{"NeedsArtifactReboot", ask_reboot},
     Call{"SupportsRollback", ask_rollback},
-    Call{"Describe", ask_description},
     Call{"Plan", ask_plan},
     Call{"Download", download_without_sizes},
     Call{"DownloadWithFileSizes", download_with_sizes},
@@ -163,7 +193,22 @@ int progress_descriptor() {
   return fd;
 }
 
-Status serve(Module& module, std::string_view name, Context& context) {
+void on_term(int) {
+  stop_requested = 1;
+}
+
+void prepare_signals(const Facts& facts) {
+  // A client that has gone away shows as a failed write, not as our death half way.
+  ::signal(SIGPIPE, SIG_IGN);
+  if (!facts.asks_to_stop) return;
+  // Without SA_RESTART: what blocks has to notice.
+  struct sigaction action {};
+  action.sa_handler = on_term;
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+Status serve(Module& module, const Facts& facts, std::string_view name, Context& context) {
+  if (name == "Describe") return ask_description(module, facts, context);
   for (const auto& call : kCalls) {
     if (call.name == name) return call.serve(module, context);
   }
@@ -172,10 +217,15 @@ Status serve(Module& module, std::string_view name, Context& context) {
 
 }  // namespace
 
+volatile std::sig_atomic_t stop_requested = 0;
+
 int run_executable(Module& module, int argc, const char* const* argv) {
+  return run_executable(module, Facts{}, argc, argv);
+}
+
+int run_executable(Module& module, const Facts& facts, int argc, const char* const* argv) {
   constexpr int kUsage = 64;
-  // A client that has gone away shows as a failed write, not as our death half way.
-  ::signal(SIGPIPE, SIG_IGN);
+  prepare_signals(facts);
   if (argc < 2 || argc > 3) {
     std::fprintf(stderr, "usage: %s CALL WORK-TREE (update-module protocol, version 3)\n",
                  argc > 0 ? argv[0] : "module");
@@ -183,7 +233,7 @@ int run_executable(Module& module, int argc, const char* const* argv) {
   }
   Context context{argc == 3 ? argv[2] : "", progress_descriptor()};
   try {
-    const auto status = serve(module, argv[1], context);
+    const auto status = serve(module, facts, argv[1], context);
     if (status) return 0;
     context.log(std::string{argv[1]} + ": " + status.error().message());
   } catch (const std::exception& error) {

@@ -64,6 +64,7 @@ Result<std::optional<PayloadStream::File>> PayloadStream::next_file() {
   while (fd_) {
     PATCHBAY_CHECK(read(rest));
   }
+  if (host_ != nullptr) return next_file_of_host();
   PATCHBAY_TRY(const auto line, read_announcement(join_path(tree_, "stream-next")));
   if (line.empty()) {
     ended_ = true;
@@ -72,6 +73,36 @@ Result<std::optional<PayloadStream::File>> PayloadStream::next_file() {
   PATCHBAY_TRY(auto announcement, parse(line));
   PATCHBAY_CHECK(open_announced(announcement.name));
   return {File{std::move(announcement.name), announcement.size}};
+}
+
+Result<std::optional<PayloadStream::File>> PayloadStream::next_file_of_host() {
+  pb_error_t error{};
+  error.size = sizeof error;
+  error.version = 1;
+  pb_file_t file{};
+  file.size = sizeof file;
+  file.version = 1;
+  std::int32_t fd = -1;
+  std::int32_t code = host_->next_file(host_, &file, &error);
+  if (code == PB_END) {
+    ended_ = true;
+    return {std::nullopt};
+  }
+  if (code == PB_OK) code = host_->take_stream(host_, &fd, &error);
+  if (code != PB_OK) return Error{std::string{"payload stream: "} + error.message};
+  fd_.reset(fd);
+  return {File{std::string{file.name, file.name_length}, file.bytes}};
+}
+
+Result<std::uint64_t> PayloadStream::copy_to(
+    int to, const std::string& to_path, const std::function<void(std::uint64_t bytes)>& progress) {
+  if (!fd_) return std::uint64_t{0};
+  PATCHBAY_TRY(const auto count, copy_stream(fd_.get(), to, to_path, progress));
+  fd_.reset();
+  // A pipe or a character device has nothing to sync.
+  if (::fsync(to) != 0 && errno != EINVAL && errno != EROFS)
+    return Error::from_errno(errno, "sync " + to_path);
+  return count;
 }
 
 Status PayloadStream::open_announced(const std::string& name) {

@@ -80,8 +80,7 @@ TEST(PluginModule, GivenADescriptor_WhenAskedToDescribe_ThenThePluginDoesNotRun)
 
   EXPECT_THAT(described,
               IsOkAnd(R"({"type":"probe","description":"Does what \"the test\" says",)"
-                      R"("rollback":"yes","reboot":"never","streams":false,)"
-                      R"("needs_rollback_space":false,"network":false,"version":"1.2-test",)"
+                      R"("rollback":"yes","reboot":"never","streams":false,"version":"1.2-test",)"
                       R"("writes":["/etc/probe","/opt/probe"]})"));
   EXPECT_EQ(probe.left("destroyed"), "");
 }
