@@ -21,6 +21,7 @@ std::span<const Command> commands();
 int cat(const Call& call);
 int cp(const Call& call);
 int install(const Call& call);
+int modify(const Call& call);
 int read(const Call& call);
 int rm(const Call& call);
 int sign(const Call& call);

@@ -46,7 +46,7 @@ std::string name_of(const std::string& path) {
 }
 
 /// A file that is there keeps its mode and owner; a new one belongs to root.
-Status copy_into_image(Editing& editing, const artifact::NewFile& file, std::string path) {
+Status copy_into_image(Editing& editing, const artifact::NewFile& file, const std::string& path) {
   PB_TRY(Image image, editing.image());
   PB_TRY(const auto before, image.stat(path));
   Image::Entry attributes;

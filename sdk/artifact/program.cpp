@@ -14,6 +14,7 @@ constexpr std::array kCommands{
     Command{"read", "Show what an artifact holds", read},
     Command{"sign", "Sign an artifact, or sign it anew", sign},
     Command{"validate", "Check an artifact as strictly as a device does", validate},
+    Command{"modify", "Change what an artifact says", modify},
     Command{"cat", "Print a file that is inside an artifact", cat},
     Command{"cp", "Copy a file into an artifact, or out of it", cp},
     Command{"install", "Put a file with a mode, or a directory, into an artifact", install},
