@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""The Debian packages in a fresh Debian: apt installs them, they work, and they go without a trace.
+
+usage: packages_test.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar PATCHBAY-MAKE-ARTIFACT
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PACKAGES, ROOT_TAR, MAKE_ARTIFACT = sys.argv[1:4]
+SKIPPED = 77
+
+
+class System:
+    """A root directory with its own mounts and processes; `run` starts commands in it."""
+
+    def __init__(self):
+        self.root = tempfile.mkdtemp(prefix="patchbay-packages-", dir="/var/tmp")
+        subprocess.run(["tar", "-C", self.root, "--numeric-owner", "-xf", ROOT_TAR], check=True)
+
+    def remove(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def path(self, name):
+        return os.path.join(self.root, name.lstrip("/"))
+
+    def run(self, command, code=0):
+        inner = ('mount -t proc proc "$0/proc"; mount --bind /dev "$0/dev"; '
+                 'exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 '
+                 'DEBIAN_FRONTEND=noninteractive sh -c "$1"')
+        done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inner, self.root,
+                               command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=300)
+        if done.returncode != code:
+            raise AssertionError("%s: exit %d, wanted %d\n%s" % (command, done.returncode, code, done.stdout))
+        return done.stdout
+
+    def files(self):
+        """Everything but what apt and dpkg keep for themselves."""
+        kept = ("var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "proc", "dev", "tmp", "deb", "etc/ld.so.cache")
+        found = set()
+        for top, names, files in os.walk(self.root):
+            relative = os.path.relpath(top, self.root)
+            names[:] = [name for name in names
+                        if os.path.relpath(os.path.join(top, name), self.root) not in kept]
+            found |= {os.path.join(relative, name) for name in names + files}
+        return found
+
+
+class Packages(unittest.TestCase):
+    def test_lintian_finds_no_error(self):
+        self.assertTrue(shutil.which("lintian"), "missing: lintian (see tools/packages.txt)")
+        packages = sorted(glob.glob(PACKAGES + "/*.deb"))
+        self.assertEqual(len(packages), 4, packages)
+        done = subprocess.run(["lintian", "--fail-on", "error", *packages], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_install_use_and_purge(self):
+        system = System()
+        self.addCleanup(system.remove)
+        shutil.copytree(PACKAGES, system.path("deb"), ignore=lambda _, names: [n for n in names if not n.endswith(".deb")])
+        system.run("apt-get update -q")
+        # What the packages depend on is the system's: it stays when they go.
+        system.run("apt-get install -qy --no-install-recommends libisal2 libssl3 libzstd1 liblzma5 libstdc++6 libarchive13 "
+                   "libdeflate0 libyaml-cpp0.7 adduser")
+        before = system.files()
+        system.run("apt-get install -qy --no-install-recommends /deb/patchbay_*.deb /deb/patchbay-modules_*.deb")
+
+        self.name_of_the_device(system)
+        self.update(system)
+        self.refuse_to_go_with_an_update(system)
+        self.other_names(system)
+
+        system.run("apt-get purge -qy patchbay patchbay-modules patchbay-mender-compat")
+        system.run("rm -rf /srv/app.conf")
+        self.assertEqual(sorted(system.files() - before), [])
+        self.assertEqual(sorted(before - system.files()), [])
+
+    def name_of_the_device(self, system):
+        architecture = system.run("dpkg --print-architecture").strip()
+        self.device_type = "debian-" + architecture
+        with open(system.path("var/lib/mender/device_type")) as file:
+            self.assertEqual(file.read(), "device_type=%s\n" % self.device_type)
+        self.assertIn("is in order", system.run("patchbay config check"))
+        link = system.path("etc/systemd/system/multi-user.target.wants/patchbay-resume.service")
+        self.assertTrue(os.path.islink(link), "the unit that finishes updates is not enabled")
+
+    def update(self, system):
+        parts = {"app.conf": "colour=blue\n", "dest_dir": "/srv", "filename": "app.conf", "permissions": "640"}
+        arguments = []
+        for name, text in parts.items():
+            with open(system.path("tmp/" + name), "w") as file:
+                file.write(text)
+            arguments += ["--file", system.path("tmp/" + name)]
+        subprocess.run([MAKE_ARTIFACT, "--name", "release-1", "--device-type", self.device_type, "--payload",
+                        "single-file", *arguments, "-o", system.path("tmp/one.mender")], check=True)
+        system.run("patchbay install /tmp/one.mender")
+        self.assertEqual(system.run("stat -c %a /srv/app.conf").strip(), "640")
+
+    def refuse_to_go_with_an_update(self, system):
+        said = system.run("apt-get remove -qy patchbay", code=100)
+        self.assertIn("an update is not finished", said)
+        system.run("patchbay commit")
+        self.assertIn("release-1", system.run("patchbay show-artifact"))
+
+    def other_names(self, system):
+        system.run("apt-get install -qy --no-install-recommends /deb/patchbay-mender-compat_*.deb")
+        self.assertIn("release-1", system.run("mender-update show-artifact"))
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0 or not os.path.exists(ROOT_TAR):
+        print("skipped: needs root, to enter another system")
+        sys.exit(SKIPPED)
+    unittest.main(argv=sys.argv[:1], verbosity=2)
