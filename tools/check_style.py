@@ -38,7 +38,7 @@ THIRD_PARTY = [
     (r"openssl/", ["core/artifact"]),
     (r"(zlib|libdeflate|lzma|zstd|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),
     (r"lmdb\.h$", ["core/store"]),
-    (r"yaml-cpp/", ["core/app"]),
+    (r"yaml-cpp/", ["core/app", "sdk/artifact"]),
     (r"(spdlog|fmt)/", ["core/app"]),
     (r"CLI/", ["core/app", "sdk"]),
     (r"archive(_entry)?\.h$", ["modules/directory"]),

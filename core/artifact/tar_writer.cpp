@@ -1,7 +1,6 @@
 #include "core/artifact/tar_writer.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <numeric>
 
 namespace patchbay::artifact {
@@ -19,12 +18,11 @@ std::string octal(std::uint64_t value, std::size_t digits) {
 }
 
 std::string ustar_block(const TarMember& entry, char type) {
-  assert(entry.name.size() <= kNameBytes);
   std::string block(kBlock, '\0');
   const auto put = [&](std::size_t at, std::string_view text) {
     block.replace(at, text.size(), text);
   };
-  put(0, entry.name);
+  put(0, std::string_view{entry.name}.substr(0, kNameBytes));
   put(100, octal(entry.mode, 7));
   put(108, octal(entry.uid, 7));
   put(116, octal(entry.gid, 7));
@@ -32,6 +30,7 @@ std::string ustar_block(const TarMember& entry, char type) {
   put(136, octal(std::min(entry.mtime, kMostTime), 11));
   put(148, "        ");  // the checksum counts itself as blanks
   block[156] = type;
+  put(157, std::string_view{entry.link}.substr(0, kNameBytes));
   put(257, {"ustar\00000", 8});
   put(265, entry.user);
   put(297, entry.group);
@@ -59,11 +58,18 @@ std::string pax_name(const std::string& name) {
   return (name.substr(0, base) + "PaxHeaders.0/" + name.substr(base)).substr(0, kNameBytes);
 }
 
-}  // namespace
+/// A GNU entry whose content is the name ('L') or the link ('K') of the entry behind it.
+std::string long_text(const std::string& text, char type) {
+  TarMember member;
+  member.name = "././@LongLink";
+  member.mode = 0;
+  member.size = text.size() + 1;
+  return ustar_block(member, type) + text + '\0' + std::string(tar_padding(member.size), '\0');
+}
 
-std::string tar_header_text(const TarMember& entry) {
+std::string header_with_size(const TarMember& entry) {
   if (entry.size < kUstarSizeLimit && entry.size_record == SizeRecord::when_needed)
-    return ustar_block(entry, '0');
+    return ustar_block(entry, entry.type);
   const std::string record = pax_record("size", std::to_string(entry.size));
   TarMember pax;
   pax.name = pax_name(entry.name);
@@ -72,7 +78,16 @@ std::string tar_header_text(const TarMember& entry) {
   TarMember plain = entry;
   if (plain.size >= kUstarSizeLimit) plain.size = 0;
   return ustar_block(pax, 'x') + record + std::string(tar_padding(record.size()), '\0') +
-         ustar_block(plain, '0');
+         ustar_block(plain, entry.type);
+}
+
+}  // namespace
+
+std::string tar_header_text(const TarMember& entry) {
+  std::string text;
+  if (entry.link.size() > kNameBytes) text += long_text(entry.link, 'K');
+  if (entry.name.size() > kNameBytes) text += long_text(entry.name, 'L');
+  return text + header_with_size(entry);
 }
 
 std::size_t tar_padding(std::uint64_t size) {

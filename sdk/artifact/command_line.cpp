@@ -40,6 +40,41 @@ void add_in_our_spelling(const CLI::App& app, const std::string& argument,
   out.push_back(value);
 }
 
+/// The help on one screen: no blank lines but between groups, a line an option.
+class CompactHelp final : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override {
+    std::string text = app->get_description() + "\n" + make_usage(app, name);
+    if (mode == CLI::AppFormatMode::Sub) return text;
+    while (text.ends_with("\n\n"))
+      text.pop_back();
+    for (const std::string& group : app->get_groups()) {
+      const auto options = app->get_options([&](const CLI::Option* option) {
+        return option->get_group() == group && option->nonpositional();
+      });
+      if (options.empty()) continue;
+      text += "\n" + group + ":\n";
+      for (const CLI::Option* option : options)
+        text += line_of(*option);
+    }
+    return text + "\n" + app->get_footer() + "\n";
+  }
+
+ private:
+  static std::string line_of(const CLI::Option& option) {
+    constexpr std::size_t kColumn = 38;
+    std::string line = "  " + option.get_name(false, true);
+    if (option.get_items_expected_max() > 0) line += " " + option.get_type_name();
+    line.resize(std::max(line.size() + 2, kColumn), ' ');
+    for (const char c : option.get_description()) {
+      line += c;
+      if (c == '\n') line += std::string(kColumn, ' ');
+    }
+    return line + "\n";
+  }
+};
+
 std::vector<std::string> arguments_of(const CLI::App& app, const Call& call) {
   if (call.face == Face::patchbay) return call.arguments;
   std::vector<std::string> arguments;
@@ -53,6 +88,10 @@ std::vector<std::string> arguments_of(const CLI::App& app, const Call& call) {
 std::optional<int> parse(CLI::App& app, const Call& call, const std::string& example) {
   app.name(program_name(call.face) + " " + call.command);
   app.footer("Example:\n" + example);
+  app.formatter(std::make_shared<CompactHelp>());
+  // Given twice, the later one counts, as in scripts that append to the arguments of others.
+  for (CLI::Option* option : app.get_options())
+    if (option->get_items_expected_max() == 1) option->take_last();
   std::vector<std::string> arguments = arguments_of(app, call);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
   try {

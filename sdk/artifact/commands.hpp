@@ -24,8 +24,10 @@ int install(const Call& call);
 int modify(const Call& call);
 int read(const Call& call);
 int rm(const Call& call);
+int schema(const Call& call);
 int sign(const Call& call);
 int validate(const Call& call);
+int write(const Call& call);
 
 /// The whole program.
 int run(int argc, const char* const* argv);

@@ -11,6 +11,8 @@ namespace {
 
 // One row a command, in the order of --help.
 constexpr std::array kCommands{
+    Command{"write", "Make an artifact", write},
+    Command{"schema", "Print the schema of the manifests that write reads", schema},
     Command{"read", "Show what an artifact holds", read},
     Command{"sign", "Sign an artifact, or sign it anew", sign},
     Command{"validate", "Check an artifact as strictly as a device does", validate},

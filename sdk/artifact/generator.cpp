@@ -1,0 +1,204 @@
+#include "sdk/artifact/generator.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/artifact/limits.hpp"
+#include "core/artifact/names.hpp"
+#include "core/os/file.hpp"
+#include "sdk/artifact/yaml.hpp"
+
+namespace patchbay::artifact_tool {
+namespace {
+
+constexpr std::size_t kLargestDescription = 64 * kKiB;
+
+struct KindName {
+  std::string_view name;
+  OptionKind kind;
+};
+constexpr std::array kKinds{
+    KindName{"text", OptionKind::text},   KindName{"word", OptionKind::word},
+    KindName{"file", OptionKind::file},   KindName{"directory", OptionKind::directory},
+    KindName{"path", OptionKind::path},   KindName{"below-root", OptionKind::below_root},
+    KindName{"image", OptionKind::image}, KindName{"flag", OptionKind::flag}};
+
+Result<GeneratorOption> option_of(const YAML::Node& node) {
+  PB_CHECK(check_keys(
+      node, {"name", "short", "value", "help", "kind", "required", "repeat", "positional"}));
+  GeneratorOption option;
+  PB_TRY(option.name, text_at(node, "name"));
+  PB_TRY(option.short_name, text_at(node, "short"));
+  PB_TRY(option.value, text_at(node, "value"));
+  PB_TRY(option.help, text_at(node, "help"));
+  PB_TRY(option.required, truth_at(node, "required"));
+  PB_TRY(option.repeat, truth_at(node, "repeat"));
+  PB_TRY(option.positional, truth_at(node, "positional"));
+  PB_TRY(const std::string kind, text_at(node, "kind"));
+  const auto* found = std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& candidate) {
+    return candidate.name == (kind.empty() ? "text" : kind);
+  });
+  if (found == kKinds.end())
+    return wrong_value(node["kind"], "kind \"" + printable(kind) + "\" is not known");
+  option.kind = found->kind;
+  if (option.name.empty()) return wrong_value(node, "an option needs a name");
+  if (option.value.empty()) option.value = "VALUE";
+  return option;
+}
+
+Result<GeneratorFile> file_of(const YAML::Node& node) {
+  PB_CHECK(check_keys(node, {"name", "text", "file", "tree", "prefix", "gzip"}));
+  GeneratorFile file;
+  PB_TRY(file.name, text_at(node, "name"));
+  PB_TRY(file.prefix, text_at(node, "prefix"));
+  PB_TRY(file.gzip, truth_at(node, "gzip"));
+  int sources = 0;
+  for (const auto& [key, source] : {std::pair{"text", GeneratorFile::Source::text},
+                                    std::pair{"file", GeneratorFile::Source::file},
+                                    std::pair{"tree", GeneratorFile::Source::tree}}) {
+    if (!node[key]) continue;
+    PB_TRY(file.from, text_at(node, key));
+    file.source = source;
+    ++sources;
+  }
+  if (sources != 1) return wrong_value(node, "a file has one of: text, file, tree");
+  if (file.name.empty() && file.source != GeneratorFile::Source::file)
+    return wrong_value(node, "a file needs a name");
+  return file;
+}
+
+Result<nlohmann::json> json_of(const YAML::Node& node) {
+  if (node.IsScalar()) return nlohmann::json(node.Scalar());
+  if (node.IsNull()) return nlohmann::json(nullptr);
+  nlohmann::json json = node.IsMap() ? nlohmann::json::object() : nlohmann::json::array();
+  for (const auto& item : node) {
+    PB_TRY(nlohmann::json value,
+           json_of(node.IsMap() ? item.second : static_cast<YAML::Node>(item)));
+    if (node.IsMap()) {
+      json[item.first.Scalar()] = std::move(value);
+    } else {
+      json.push_back(std::move(value));
+    }
+  }
+  return json;
+}
+
+Status read_lists(const YAML::Node& root, Generator& made) {
+  for (const YAML::Node& node : root["options"]) {
+    PB_TRY(auto option, option_of(node));
+    made.options.push_back(std::move(option));
+  }
+  for (const YAML::Node& node : root["files"]) {
+    PB_TRY(auto file, file_of(node));
+    made.files.push_back(std::move(file));
+  }
+  for (const YAML::Node& node : root["one-of"]) {
+    PB_TRY(auto names, texts_of(node));
+    made.one_of.push_back(std::move(names));
+  }
+  if (root["clears"]) {
+    PB_TRY(made.clears, texts_of(root["clears"]));
+  }
+  return Done{};
+}
+
+Result<Generator> generator_of(const YAML::Node& root) {
+  PB_CHECK(
+      check_keys(root, {"type", "summary", "example", "options", "one-of", "files", "meta-data",
+                        "checksum", "whole-system", "software-name", "compression", "clears"}));
+  Generator made;
+  PB_TRY(made.type, text_at(root, "type"));
+  PB_TRY(made.summary, text_at(root, "summary"));
+  PB_TRY(made.example, text_at(root, "example"));
+  PB_TRY(made.checksum, text_at(root, "checksum"));
+  PB_TRY(made.software_name, text_at(root, "software-name"));
+  PB_TRY(made.compression, text_at(root, "compression"));
+  PB_TRY(made.whole_system, truth_at(root, "whole-system"));
+  PB_CHECK(read_lists(root, made));
+  if (root["meta-data"]) {
+    PB_TRY(const nlohmann::json json, json_of(root["meta-data"]));
+    made.meta_data = json.dump();
+  }
+  if (!artifact::is_payload_type(made.type, artifact::Limits{}))
+    return wrong_value(root, "type \"" + printable(made.type) + "\" is not a payload type");
+  return made;
+}
+
+void add_if_new(std::map<std::string, Generator>& found, Generator generator) {
+  std::string type = generator.type;
+  found.emplace(std::move(type), std::move(generator));
+}
+
+/// Nothing when there is no such file.
+Result<std::optional<Generator>> load(const std::string& path) {
+  auto text = os::read_file(path, kLargestDescription);
+  if (!text &&
+      (text.error().code() == ErrorCode::not_found || text.error().error_number() == ENOTDIR))
+    return std::optional<Generator>{};
+  if (!text) return std::move(text).error();
+  PB_TRY(Generator generator, parse_generator(*text, path));
+  return std::optional<Generator>{std::move(generator)};
+}
+
+}  // namespace
+
+Result<Generator> parse_generator(const std::string& text, const std::string& name) {
+  PB_TRY(const YAML::Node root, parse_yaml(text, name));
+  return generator_of(root).context(name);
+}
+
+std::vector<std::string> generator_directories(const std::vector<std::string>& given) {
+  std::vector<std::string> directories = given;
+  std::string_view rest;
+  if (const char* text = std::getenv("PATCHBAY_GENERATORS")) rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    if (end > 0) directories.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  directories.emplace_back(PATCHBAY_GENERATOR_DIRECTORY);
+  return directories;
+}
+
+Result<std::map<std::string, Generator>> find_generators(
+    const std::vector<std::string>& directories) {
+  std::map<std::string, Generator> found;
+  for (const std::string& directory : directories) {
+    const auto names = os::list_directory(directory);
+    if (!names && names.error().code() == ErrorCode::not_found) continue;
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      const std::string path = os::join(directory, name);
+      PB_TRY(auto generator,
+             load(name.ends_with(".yaml") ? path : os::join(path, "generator.yaml")));
+      if (generator) add_if_new(found, std::move(*generator));
+    }
+  }
+  return found;
+}
+
+Generator plain_generator(const std::string& type) {
+  Generator made;
+  made.type = type;
+  GeneratorOption file;
+  file.name = "file";
+  file.short_name = "f";
+  file.value = "FILE";
+  file.help = "A file of the payload";
+  file.kind = OptionKind::file;
+  file.repeat = true;
+  file.positional = true;
+  made.options.push_back(file);
+  GeneratorFile files;
+  files.source = GeneratorFile::Source::file;
+  files.from = "file";
+  made.files.push_back(files);
+  return made;
+}
+
+}  // namespace patchbay::artifact_tool

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/artifact/writer.hpp"
+#include "core/base/result.hpp"
+
+namespace patchbay::artifact_tool {
+
+/// What an option of a generator takes.
+enum class OptionKind : std::uint8_t {
+  text,        ///< one line
+  word,        ///< letters, digits, "_" and "-"
+  file,        ///< a regular file on this machine
+  directory,   ///< a directory on this machine
+  path,        ///< an absolute path on the device, without ".."
+  below_root,  ///< the same, but not "/"
+  image,       ///< a container image by digest: NAME@sha256:...
+  flag,        ///< nothing: it is there or not
+};
+
+struct GeneratorOption {
+  std::string name;        ///< "dest-dir", given as --dest-dir, and the key of a manifest
+  std::string short_name;  ///< "d"; empty: none
+  std::string value;       ///< "DIR", for the help
+  std::string help;
+  OptionKind kind = OptionKind::text;
+  bool required = false;
+  bool repeat = false;
+  bool positional = false;  ///< also what stands on the command line without an option
+};
+
+/// A file, or several, of the payload.
+struct GeneratorFile {
+  enum class Source : std::uint8_t { text, file, tree };
+  Source source = Source::text;
+  std::string from;    ///< template of the text, or the option that names file or directory
+  std::string name;    ///< template of the name in the artifact; empty: that of the file
+  std::string prefix;  ///< of the names in the archive of a tree
+  bool gzip = false;   ///< whether that archive is compressed
+};
+
+/// How payloads of a type are made from a few options: the description that a module brings along.
+/// docs/generators.md has the format of the file.
+struct Generator {
+  std::string type;     ///< payload type
+  std::string summary;  ///< for the list of types
+  std::string example;  ///< arguments of `write`
+  std::vector<GeneratorOption> options;
+  std::vector<std::vector<std::string>> one_of;  ///< of each list exactly one option is given
+  std::vector<GeneratorFile> files;
+  std::string meta_data;      ///< JSON text with templates in its strings; empty: none of its own
+  std::string checksum;       ///< key of a provide with the SHA-256 of the only file; empty: none
+  bool whole_system = false;  ///< the version stands for the file system, not for the payload type
+  std::string software_name;  ///< template; empty: none
+  std::string compression;    ///< unless asked for another; empty: that of all artifacts
+  std::vector<std::string> clears;  ///< instead of the default clears
+};
+
+/// Values of the options by name; of a flag, "true".
+using Values = std::map<std::string, std::vector<std::string>>;
+
+/// Reads a description. `name` is what errors call it.
+Result<Generator> parse_generator(const std::string& text, const std::string& name);
+
+/// Directories in which to look for descriptions: those given, then PATCHBAY_GENERATORS, then what
+/// is installed with this program.
+std::vector<std::string> generator_directories(const std::vector<std::string>& given);
+
+/// Every description found as DIR/TYPE.yaml or DIR/TYPE/generator.yaml, by type; the first
+/// directory that has a type wins. A directory that is missing is skipped.
+Result<std::map<std::string, Generator>> find_generators(
+    const std::vector<std::string>& directories);
+
+/// The generator for any type: files as they are, meta-data from a file.
+Generator plain_generator(const std::string& type);
+
+/// Fills in type, files and meta-data. Errors name the option and its value.
+Result<artifact::PayloadSpec> generate(const Generator& generator, const Values& values);
+
+/// `text` with every {option}, {option.name} (last part of a path), {option.dir} (what stands
+/// before it) and {option.mode} (permission bits of the file) replaced; {a|b} is the first that is
+/// given.
+Result<std::string> expand(const std::string& text, const Values& values);
+
+}  // namespace patchbay::artifact_tool

@@ -1,0 +1,228 @@
+#include "sdk/artifact/request.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "core/artifact/limits.hpp"
+#include "core/os/file.hpp"
+
+namespace patchbay::artifact_tool {
+namespace {
+
+constexpr std::string_view kRootFileSystem = "rootfs-image";
+
+Error wrong(const std::string& why) {
+  return {ErrorCode::invalid_input, why};
+}
+
+Result<std::pair<std::string, std::string>> split(const std::string& option,
+                                                  const std::string& text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string::npos)
+    return wrong(option + " \"" + printable(text) +
+                 "\": argument must have a delimiting colon, KEY:VALUE");
+  return std::pair{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+/// The rules of mender-artifact for what a payload provides and clears without being asked.
+class Defaults {
+ public:
+  Defaults(const PayloadRequest& request, const std::string& artifact_name)
+      : request_{request},
+        artifact_name_{artifact_name},
+        file_system_{request.software_filesystem.empty() ? std::string{kRootFileSystem}
+                                                         : request.software_filesystem} {}
+
+  void add_version(std::map<std::string, std::string>& provides) const {
+    const bool off = request_.no_default_software_version;
+    if (off && request_.software_version.empty()) return;
+    std::string key = file_system_;
+    if (!request_.software_name.empty()) {
+      key += "." + request_.software_name;
+    } else if (!off && !request_.generator.whole_system) {
+      key += "." + request_.generator.type;
+    }
+    key += ".version";
+    if (provides.contains(key) && request_.explicit_provides_win) return;
+    provides[key] = request_.software_version.empty() ? artifact_name_ : request_.software_version;
+  }
+
+  void add_clears(std::vector<std::string>& clears) const {
+    if (request_.no_default_clears || request_.no_default_software_version) return;
+    const bool whole = request_.generator.whole_system && request_.software_name.empty();
+    if (whole && file_system_ == kRootFileSystem) {
+      clears.emplace_back("artifact_group");
+      clears.emplace_back("rootfs_image_checksum");
+    }
+    std::string pattern = file_system_;
+    if (!request_.software_name.empty()) {
+      pattern += "." + request_.software_name;
+    } else if (!request_.generator.whole_system) {
+      pattern += "." + request_.generator.type;
+    }
+    pattern += ".*";
+    if (std::find(clears.begin(), clears.end(), pattern) == clears.end())
+      clears.push_back(std::move(pattern));
+  }
+
+ private:
+  const PayloadRequest& request_;
+  const std::string& artifact_name_;
+  std::string file_system_;
+};
+
+Status add_pairs(const PayloadRequest& request, artifact::PayloadSpec& payload) {
+  for (const std::string& text : request.provides) {
+    PB_TRY(auto pair, split("--provides", text));
+    payload.provides.insert_or_assign(std::move(pair.first), std::move(pair.second));
+  }
+  for (const std::string& text : request.depends) {
+    PB_TRY(auto pair, split("--depends", text));
+    payload.depends.insert_or_assign(std::move(pair.first),
+                                     std::vector<std::string>{std::move(pair.second)});
+  }
+  return Done{};
+}
+
+void add_clears(const PayloadRequest& request, const Defaults& defaults,
+                artifact::PayloadSpec& payload) {
+  std::vector<std::string> clears = request.clears;
+  if (clears.empty() && !request.generator.clears.empty()) {
+    clears = request.generator.clears;
+  } else {
+    defaults.add_clears(clears);
+  }
+  // mender-artifact never writes an empty list.
+  if (!clears.empty() || request.clears_given) payload.clears = std::move(clears);
+}
+
+Status add_meta_data(const PayloadRequest& request, artifact::PayloadSpec& payload) {
+  if (request.meta_data_file.empty()) return Done{};
+  if (!request.generator.meta_data.empty())
+    return wrong("--meta-data \"" + printable(request.meta_data_file) + "\": the meta-data of " +
+                 request.generator.type + " is made from its options");
+  PB_TRY(payload.meta_data,
+         os::read_file(request.meta_data_file, artifact::Limits{}.meta_data_bytes)
+             .context("--meta-data"));
+  return Done{};
+}
+
+Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
+                                            const std::string& artifact_name) {
+  artifact::PayloadSpec payload;
+  if (request.empty) {
+    PB_CHECK(add_pairs(request, payload));
+    if (!request.clears.empty()) payload.clears = request.clears;
+    return payload;
+  }
+  PB_TRY(payload, generate(request.generator, request.values));
+  PB_CHECK(add_meta_data(request, payload));
+  PB_CHECK(add_pairs(request, payload));
+  if (request.software_name.empty()) {
+    PB_TRY(request.software_name, expand(request.generator.software_name, request.values));
+  }
+  const Defaults defaults{request, artifact_name};
+  defaults.add_version(payload.provides);
+  add_clears(request, defaults, payload);
+  if (request.legacy_checksum && !payload.checksum_key.empty())
+    payload.checksum_key = "rootfs_image_checksum";
+  if (request.no_checksum) payload.checksum_key.clear();
+  return payload;
+}
+
+Status add_script(const std::string& path, artifact::ArtifactSpec& spec) {
+  PB_TRY(const UniqueFd fd, os::open_file(path, O_RDONLY));
+  artifact::Script script;
+  script.name = path.substr(path.rfind('/') + 1);
+  PB_TRY(script.content, os::read_file(path, artifact::Limits{}.script_bytes));
+  PB_TRY(auto attributes, artifact::attributes_of(fd.get()));
+  spec.script_attributes.insert_or_assign(script.name, std::move(attributes));
+  spec.scripts.push_back(std::move(script));
+  return Done{};
+}
+
+Status add_scripts(const std::string& path, artifact::ArtifactSpec& spec) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return Error::from_errno(errno, path);
+  if (!S_ISDIR(info.st_mode)) return add_script(path, spec);
+  PB_TRY(const auto names, os::list_directory(path));
+  for (const std::string& name : names)
+    PB_CHECK(add_script(os::join(path, name), spec));
+  return Done{};
+}
+
+std::string compression_of(const ArtifactRequest& request) {
+  if (!request.compression.empty()) return request.compression;
+  for (const PayloadRequest& payload : request.payloads)
+    if (payload.generator.compression.empty()) return "gzip";
+  return request.payloads.empty() ? "gzip" : request.payloads.front().generator.compression;
+}
+
+struct CompressionName {
+  std::string_view name;
+  artifact::Compression kind;
+  int level;  ///< 0: the standard one
+};
+constexpr std::array kCompressions{CompressionName{"none", artifact::Compression::none, 0},
+                                   CompressionName{"gzip", artifact::Compression::gzip, 0},
+                                   CompressionName{"xz", artifact::Compression::xz, 0},
+                                   CompressionName{"lzma", artifact::Compression::xz, 0},
+                                   CompressionName{"zstd", artifact::Compression::zstd, 0},
+                                   CompressionName{"zstd_fastest", artifact::Compression::zstd, 1},
+                                   CompressionName{"zstd_fast", artifact::Compression::zstd, 3},
+                                   CompressionName{"zstd_better", artifact::Compression::zstd, 7},
+                                   CompressionName{"zstd_best", artifact::Compression::zstd, 15}};
+
+}  // namespace
+
+Result<artifact::CompressionSettings> parse_compression(const std::string& text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const std::string_view name = std::string_view{text}.substr(0, colon);
+  const auto* found =
+      std::find_if(kCompressions.begin(), kCompressions.end(),
+                   [&](const CompressionName& candidate) { return candidate.name == name; });
+  if (found == kCompressions.end())
+    return wrong("--compression \"" + printable(text) + "\": it is none of none, gzip, xz, zstd");
+  artifact::CompressionSettings settings;
+  settings.kind = found->kind;
+  if (found->level > 0) settings.level = found->level;
+  if (colon == text.size()) return settings;
+  int level = -1;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + colon + 1, end, level);
+  const artifact::LevelRange range = artifact::level_range_of(found->kind);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || level < range.lowest ||
+      level > range.highest || range.highest == 0) {
+    return wrong("--compression \"" + printable(text) + "\": the level is from " +
+                 std::to_string(range.lowest) + " to " + std::to_string(range.highest));
+  }
+  settings.level = level;
+  return settings;
+}
+
+Result<artifact::ArtifactSpec> build(const ArtifactRequest& request) {
+  artifact::ArtifactSpec spec;
+  spec.name = request.name;
+  if (!request.group.empty()) spec.group = request.group;
+  spec.compatible_types = request.compatible_types;
+  spec.depends_names = request.depends_names;
+  spec.depends_groups = request.depends_groups;
+  spec.habits = request.habits;
+  PB_TRY(spec.compression, parse_compression(compression_of(request)));
+  for (const std::string& path : request.scripts)
+    PB_CHECK(add_scripts(path, spec).context("--script"));
+  for (std::size_t i = 0; i < request.payloads.size(); ++i) {
+    auto payload = build_payload(request.payloads[i], spec.name);
+    if (!payload && request.payloads.size() > 1)
+      return std::move(payload).error().context("payload " + std::to_string(i));
+    if (!payload) return std::move(payload).error();
+    spec.payloads.push_back(std::move(*payload));
+  }
+  return spec;
+}
+
+}  // namespace patchbay::artifact_tool

@@ -1,0 +1,676 @@
+#!/usr/bin/env python3
+"""What `patchbay-artifact write` makes, the reference reads, shows and installs; and what it refuses.
+
+usage: artifact_write_test.py [--slow]
+
+--slow adds a payload of 8 GiB, in and out.
+"""
+import itertools
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+import scenario
+
+TOOL = os.environ["PATCHBAY_ARTIFACT"]
+SLOW = "--slow" in sys.argv
+COMPRESSIONS = ("none", "gzip", "xz")  # the reference of Debian 12 does not read zstd
+SIGNATURES = (None, "rsa", "ec")
+DIGEST = "web@sha256:" + "0123456789abcdef" * 4
+
+
+def run(program, *arguments, **more):
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=600,
+                          **more)
+
+
+def read_by_reference(path):
+    """What the reference's `read` says, without what two artifacts of the same content may differ in."""
+    result = run("mender-artifact", "read", path)
+    if result.returncode != 0:
+        raise AssertionError(result.stdout + result.stderr)
+    text = result.stdout[result.stdout.index("Mender artifact:"):]
+    return [line for line in text.splitlines() if "modified:" not in line and "Signature:" not in line]
+
+
+class Workshop(unittest.TestCase):
+    """A directory with things to put into artifacts, and keys."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        scenario.need("mender-artifact", "openssl")
+        cls.directory = tempfile.mkdtemp(prefix="patchbay-write-")
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.keys = {}
+        for kind, options in (("rsa", ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+                              ("ec", ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])):
+            private, public = cls.path(kind + ".pem"), cls.path(kind + ".pub")
+            scenario.openssl("genpkey", *options, "-out", private + ".pkcs8")
+            scenario.openssl("pkey", "-in", private + ".pkcs8", "-traditional", "-out", private)
+            scenario.openssl("pkey", "-in", private, "-pubout", "-out", public)
+            cls.keys[kind] = (private, public)
+        cls.make("app.conf", "mode=new\n", 0o640)
+        cls.make("undo.sh", "#!/bin/sh\nexit 0\n", 0o755)
+        cls.make("empty", "")
+        cls.make("meta.json", '{"b": [1, {"c": "d"}], "a": "<text>"}')
+        cls.make("scripts/ArtifactInstall_Enter_00_first", "#!/bin/sh\nexit 0\n", 0o755)
+        cls.make("scripts/ArtifactCommit_Leave_99", "#!/bin/sh\nexit 0\n", 0o755)
+        cls.make("web/index.html", "welcome\n")
+        cls.make("web/deep/er/page.html", "page\n" * 1000)
+        os.symlink("index.html", cls.path("web/link"))
+        cls.make("manifests/compose.yaml", "services: {}\n")
+        cls.make("images/web.tar", "an image\n" * 500)
+        cls.make("payload.img", "image " * 300000)
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.directory, name)
+
+    @classmethod
+    def make(cls, name, text, mode=0o644):
+        path = cls.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def write(self, *arguments, code=0, out="out.mender", **more):
+        """Runs `write`, with a name, a device and an output."""
+        result = run(TOOL, "write", arguments[0], "-n", "rel-2", "-t", "box", "-o", self.path(out), *arguments[1:],
+                     cwd=self.directory, **more)
+        self.assertEqual(result.returncode, code, "%s\n%s%s" % (arguments, result.stdout, result.stderr))
+        return result
+
+    def show(self, *arguments, **more):
+        """The artifact that these arguments make, as `read --json` shows it."""
+        self.write(*arguments, **more)
+        result = run(TOOL, "read", "--json", self.path(more.get("out", "out.mender")))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return json.loads(result.stdout)
+
+    def unpack(self, artifact="out.mender", number=0):
+        """Payload files of an artifact, in order: (name, path, mode)."""
+        target = tempfile.mkdtemp(dir=self.directory)
+        files = []
+        with tarfile.open(self.path(artifact)) as outer:
+            entry = next(m for m in outer if m.name.startswith("data/%04d.tar" % number))
+            with tarfile.open(fileobj=outer.extractfile(entry), mode="r:*") as inner:
+                for member in inner:
+                    path = os.path.join(target, member.name)
+                    with open(path, "wb") as out:
+                        shutil.copyfileobj(inner.extractfile(member), out)
+                    os.chmod(path, member.mode)
+                    files.append((member.name, path, member.mode))
+        return files
+
+
+# One row a type of payload: how `write` makes it.
+TYPES = {
+    "rootfs-image": ["payload.img"],
+    "single-file": ["--dest-dir", "/etc/app", "app.conf"],
+    "directory": ["--dest-dir", "/srv/web", "web"],
+    "script": ["app.conf", "--rollback", "undo.sh", "--reboot", "automatic"],
+    "deb": ["app.conf", "undo.sh"],
+    "docker": [DIGEST, "--run-args", "--net host"],
+    "podman": [DIGEST],
+    "docker-compose": ["-p", "shop", "-m", "manifests", "-i", "images"],
+    "bootloader": ["payload.img"],
+    "firmware": ["app.conf", "empty"],
+    "module": ["-T", "my-type", "-f", "app.conf", "-f", "empty", "-m", "meta.json"],
+}
+COMMON = ["--script", "scripts", "-N", "rel-1", "-N", "rel-0", "-g", "grp", "-G", "grp", "-G", "old",
+          "--depends", "os:12", "--provides", "k:v:w", "--clears-provides", "k.*"]
+
+
+class BothDirections(Workshop):
+    """Every type, compression and signature, with every option there is for an artifact."""
+
+    def reference_arguments(self, kind, artifact):
+        """The same artifact, as the reference would be asked for it: its files and meta-data."""
+        files = [word for name, path, _ in self.unpack(artifact) for word in ("-f", path)]
+        words = [w.replace("--depends", "-d").replace("--provides", "-p") if w in ("--depends", "--provides")
+                 else w for w in COMMON]
+        words = [self.path(w) if w == "scripts" else w for w in words]
+        if kind == "rootfs-image":
+            return ["rootfs-image", *files, *words]
+        shown = json.loads(run(TOOL, "read", "--json", self.path(artifact)).stdout)["payloads"][0]
+        if shown.get("meta_data"):
+            words += ["-m", self.make("their.json", json.dumps(shown["meta_data"]))]
+        if kind == "docker-compose":
+            words += ["--software-name", "mender-docker-compose.shop"]
+        name = "my-type" if kind == "module" else kind
+        return ["module-image", "-T", name, *files, *words]
+
+    def test_every_combination_is_read_by_the_reference_as_if_it_were_its_own(self):
+        for kind, arguments in TYPES.items():
+            theirs = None
+            for compression, signature in itertools.product(COMPRESSIONS, SIGNATURES):
+                with self.subTest(type=kind, compression=compression, signature=signature):
+                    sign = ["-k", self.keys[signature][0]] if signature else []
+                    self.write(kind, *arguments, *COMMON, "--compression", compression, *sign)
+                    check = ["-k", self.keys[signature][1]] if signature else []
+                    valid = run("mender-artifact", "validate", *check, self.path("out.mender"))
+                    self.assertEqual(valid.returncode, 0, valid.stdout + valid.stderr)
+                    if theirs is None:
+                        made = run("mender-artifact", "write", *self.reference_arguments(kind, "out.mender"),
+                                   "-n", "rel-2", "-t", "box", "-o", self.path("theirs.mender"))
+                        self.assertEqual(made.returncode, 0, made.stderr)
+                        theirs = self.without_script_order(read_by_reference(self.path("theirs.mender")))
+                    ours = self.without_script_order(read_by_reference(self.path("out.mender")))
+                    if kind == "docker-compose":  # whose generator turns the defaults off
+                        ours, theirs = ([line for line in lines if "Clears" not in line]
+                                        for lines in (ours, theirs))
+                    self.assertEqual(ours, theirs)
+
+    @staticmethod
+    def without_script_order(lines):
+        """The reference stores scripts in random order."""
+        scripts = sorted(line for line in lines if line.strip().startswith("Artifact") and "_" in line)
+        return [line for line in lines if line not in scripts] + scripts
+
+    def test_zstd_is_read_by_ours(self):
+        for level in ("zstd", "zstd:1", "zstd_best", "zstd_fastest", "zstd_fast", "zstd_better"):
+            shown = self.show("module", "-T", "t", "payload.img", "--compression", level)
+            self.assertEqual(shown["payloads"][0]["files"][0]["name"], "payload.img")
+            with tarfile.open(self.path("out.mender")) as outer:
+                self.assertIn("data/0000.tar.zst", outer.getnames())
+
+
+class Installing(Workshop):
+    """Debian's client installs what we write, with its own modules and a module that looks closely."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        scenario.need("mender", "unshare")
+
+    def setUp(self):
+        if not scenario.own_mounts():
+            self.skipTest("this system lets no user mount anything, not even in a namespace of their own")
+        for name in ("data", "etc", "modules", "target"):
+            shutil.rmtree(self.path(name), ignore_errors=True)
+            os.makedirs(self.path(name))
+        self.make("etc/artifact_info", "artifact_name=old\n")
+        self.make("etc/device_type", "device_type=box\n")
+
+    def install(self, key=None):
+        conf = {"DeviceTypeFile": self.path("etc/device_type")}
+        if key:
+            conf["ArtifactVerifyKey"] = key
+        self.make("etc/mender.conf", json.dumps(conf))
+        script = ('mount --bind "$0/modules" /usr/share/mender/modules/v3 && mount --bind "$0/etc" /etc/mender && '
+                  'exec mender --no-syslog -b /nonexistent -d "$0/data" install "$0/out.mender"')
+        result = run(*scenario.own_mounts(), "sh", "-c", script, self.directory)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def use_debians_module(self, kind):
+        shutil.copy("/usr/share/mender/modules/v3/" + kind, self.path("modules/" + kind))
+
+    def test_single_file_with_debians_module(self):
+        self.use_debians_module("single-file")
+        for compression, signature in itertools.product(COMPRESSIONS, SIGNATURES):
+            with self.subTest(compression=compression, signature=signature):
+                shutil.rmtree(self.path("data"))
+                os.makedirs(self.path("data"))
+                sign = ["-k", self.keys[signature][0]] if signature else []
+                self.write("single-file", "--dest", self.path("target/renamed.conf"), "app.conf",
+                           "--compression", compression, *sign)
+                self.install(self.keys[signature][1] if signature else None)
+                with open(self.path("target/renamed.conf"), encoding="utf-8") as file:
+                    self.assertEqual(file.read(), "mode=new\n")
+                self.assertEqual(stat.S_IMODE(os.stat(self.path("target/renamed.conf")).st_mode), 0o640)
+                os.remove(self.path("target/renamed.conf"))
+
+    def test_directory_with_debians_module(self):
+        self.use_debians_module("directory")
+        self.write("directory", "--dest-dir", self.path("target"), "web")
+        self.install()
+        self.assertEqual(os.readlink(self.path("target/link")), "index.html")
+        with open(self.path("target/deep/er/page.html"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "page\n" * 1000)
+
+    def test_script_with_debians_module(self):
+        self.use_debians_module("script")
+        self.make("run.sh", "#!/bin/sh\necho done > '%s'\n" % self.path("target/ran"))
+        self.write("script", "run.sh")
+        self.install()
+        self.assertTrue(os.path.exists(self.path("target/ran")))
+
+    def test_every_other_type_reaches_its_module(self):
+        for kind, arguments in TYPES.items():
+            if kind in ("single-file", "directory", "script", "rootfs-image"):
+                continue  # a root image goes to partitions, which there are none of here
+            with self.subTest(type=kind):
+                shutil.rmtree(self.path("data"))
+                os.makedirs(self.path("data"))
+                name = "my-type" if kind == "module" else kind
+                self.make("modules/" + name, '#!/bin/sh\n[ "$1" = ArtifactInstall ] || exit 0\n'
+                          "rm -rf '{0}'; mkdir '{0}'; cp -r \"$2/files/.\" '{0}/'\n"
+                          "cp \"$2/header/meta-data\" '{0}.json'\n".format(self.path("target/" + name)), 0o755)
+                self.write(kind, *arguments)
+                self.install()
+                expected = [n for n, _, _ in self.unpack()]
+                self.assertEqual(sorted(os.listdir(self.path("target/" + name))), sorted(expected))
+
+
+class SameBytes(Workshop):
+    def test_other_time_path_user_mask_and_processors_make_the_same(self):
+        elsewhere = os.path.join(self.directory, "else where")
+        shutil.copytree(self.directory, elsewhere, symlinks=True,
+                        ignore=shutil.ignore_patterns("else where", "*.mender"))
+        for kind, arguments in TYPES.items():
+            for compression in (*COMPRESSIONS, "zstd"):
+                with self.subTest(type=kind, compression=compression):
+                    words = ["write", kind, *arguments, *COMMON, "-n", "r", "-t", "b", "--compression", compression,
+                             "-k", "rsa.pem", "-o"]
+                    first = run(TOOL, *words, self.path("first.mender"), cwd=self.directory, umask=0o077)
+                    self.assertEqual(first.returncode, 0, first.stderr)
+                    other = {**os.environ, "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "HOME": "/", "USER": "x"}
+                    user = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+                    os.chmod(self.directory, 0o777)
+                    os.chmod(elsewhere, 0o777)
+                    for path in (self.path("else where/rsa.pem"), self.path("else where/app.conf")):
+                        os.chown(path, *([65534, 65534] if user else [-1, -1]))
+                    second = run("taskset", "-c", "0", TOOL, *words, "../second.mender", cwd=elsewhere, umask=0,
+                                 env=other, **user)
+                    self.assertEqual(second.returncode, 0, second.stderr)
+                    self.assertSame("first.mender", "second.mender")
+                    os.remove(self.path("second.mender"))
+
+    def test_other_times_of_files_make_the_same_with_source_date_epoch(self):
+        env = {**os.environ, "SOURCE_DATE_EPOCH": "1000000000"}
+        for kind in ("directory", "single-file", "deb"):
+            for name, when in (("first.mender", 1500000000), ("second.mender", 1700000000)):
+                for base, _, files in os.walk(self.path("web")):
+                    for file in [base, *(os.path.join(base, f) for f in files)]:
+                        os.utime(file, (when, when), follow_symlinks=False)
+                os.utime(self.path("app.conf"), (when, when))
+                os.utime(self.path("undo.sh"), (when, when))
+                self.write(kind, *TYPES[kind], out=name, env=env)
+            self.assertSame("first.mender", "second.mender")
+
+    def test_compat_is_the_reference_byte_for_byte(self):
+        files = ["-f", "app.conf", "-f", "undo.sh"]
+        cases = [
+            (["module-image", "-T", "t", *files, "-m", "meta.json", "-s", "undo_/ArtifactInstall_Enter_00"],
+             ["module", "-T", "t", *files, "-m", "meta.json", "-s", "undo_/ArtifactInstall_Enter_00"]),
+            (["rootfs-image", "-f", "payload.img", "-p", "a:b", "-d", "c:d", "--software-name", "n"],
+             ["rootfs-image", "-f", "payload.img", "-p", "a:b", "-d", "c:d", "--software-name", "n"]),
+            (["bootstrap-artifact", "-p", "a:<&>"], ["bootstrap", "-p", "a:<&>"]),
+            (["module-image", "-T", "t", "-k", "rsa.pem", "-f", "empty"],
+             ["module", "-T", "t", "-k", "rsa.pem", "-f", "empty"]),
+        ]
+        self.make("undo_/ArtifactInstall_Enter_00", "#!/bin/sh\n", 0o700)
+        for theirs, ours in cases:
+            with self.subTest(arguments=ours):
+                made = run("mender-artifact", "write", *theirs, "-n", "rel-2", "-t", "box", "--compression", "none",
+                           "-o", "theirs.mender", cwd=self.directory)
+                self.assertEqual(made.returncode, 0, made.stderr)
+                self.write(*ours, "--compression", "none", "--compat")
+                self.assertEqual(self.without_times("out.mender"), self.without_times("theirs.mender"))
+
+    def without_times(self, name):
+        """All bytes but the times at which header and data were written, and the sums over them."""
+        with open(self.path(name), "rb") as file:
+            content = bytearray(file.read())
+        with tarfile.open(self.path(name)) as archive:
+            for member in archive:
+                if member.name.startswith(("header.tar", "data/")):
+                    at = member.offset_data - 512
+                    content[at + 136:at + 156] = bytes(20)
+        return bytes(content)
+
+    def assertSame(self, one, other):
+        with open(self.path(one), "rb") as first, open(self.path(other), "rb") as second:
+            self.assertTrue(first.read() == second.read(), "%s and %s differ" % (one, other))
+
+
+class Names(Workshop):
+    def test_names_of_payload_files(self):
+        for length, code in ((1, 0), (90, 0), (91, 1), (100, 1), (200, 1)):
+            self.make("n" * length, "x")
+            result = self.write("deb", "n" * length, code=code)
+            if code == 0:
+                valid = run("mender-artifact", "validate", self.path("out.mender"))
+                self.assertEqual(valid.returncode, 0, valid.stderr)
+            else:
+                self.assertIn("at most 90", result.stderr)
+        self.make("ünicode", "x")
+        self.assertIn("[A-Za-z0-9_.,-]", self.write("deb", "ünicode", code=1).stderr)
+
+    def test_names_in_a_directory_may_be_anything(self):
+        names = ["n" * 90, "n" * 100, "n" * 101, "n" * 200, "ü" * 100, "with blank", "new\nline", "日本語",
+                 "deep/" + "d" * 100 + "/" + "e" * 150]
+        for name in names:
+            self.make("odd/" + name, name)
+        os.symlink("n" * 200, self.path("odd/to-long"))
+        self.write("directory", "-d", "/srv", "odd")
+        with tarfile.open(next(p for n, p, _ in self.unpack() if n == "update.tar")) as tree:
+            for name in names:
+                self.assertEqual(tree.extractfile("./" + name).read().decode(), name)
+            self.assertEqual(tree.getmember("./to-long").linkname, "n" * 200)
+        listed = run("tar", "-tf", next(p for n, p, _ in self.unpack() if n == "update.tar"))
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+
+    def test_names_of_artifacts_devices_and_groups(self):
+        for name in ("rel ease", "релиз-2", "a" * 256, "-x"):
+            shown = self.show("module", "-T", "t", "-g", name, "--artifact-name=" + name)
+            self.assertEqual((shown["artifact_name"], shown["artifact_group"]), (name, name))
+
+    def test_ten_thousand_small_files(self):
+        for i in range(10000):
+            self.make("many/%02d/f%05d" % (i % 100, i), str(i))
+        self.write("directory", "-d", "/srv", "many")
+        with tarfile.open(next(p for n, p, _ in self.unpack() if n == "update.tar")) as tree:
+            self.assertEqual(sum(m.isfile() for m in tree), 10000)
+        flat = [self.path("many/%02d/f%05d" % (i % 100, i)) for i in range(10000)]
+        self.write("module", "-T", "t", *flat)
+        self.assertEqual(len(self.unpack()), 10000)
+        valid = run("mender-artifact", "validate", self.path("out.mender"))
+        self.assertEqual(valid.returncode, 0, valid.stderr)
+
+    def test_no_file_and_empty_files(self):
+        os.makedirs(self.path("hollow"), exist_ok=True)
+        for arguments in (["module", "-T", "t"], ["module", "-T", "t", "empty"],
+                          ["directory", "-d", "/srv", "hollow"]):
+            for compression in (*COMPRESSIONS, "zstd"):
+                self.show(*arguments, "--compression", compression)
+                if compression != "zstd":
+                    valid = run("mender-artifact", "validate", self.path("out.mender"))
+                    self.assertEqual(valid.returncode, 0, valid.stderr)
+
+
+class Options(Workshop):
+    """Each option on its own: what it changes."""
+
+    def payload(self, *arguments):
+        return self.show(*arguments)["payloads"][0]
+
+    def test_version_provide_and_clears_follow_the_rules_of_the_reference(self):
+        software = [[], ["--software-name", "sn"], ["--software-version", "sv"], ["--software-filesystem", "sf"],
+                    ["--software-name", "sn", "--software-version", "sv", "--software-filesystem", "sf"],
+                    ["--no-default-software-version"],
+                    ["--no-default-software-version", "--software-version", "sv"],
+                    ["--no-default-software-version", "--software-version", "sv", "--software-name", "sn"],
+                    ["--no-default-clears-provides"],
+                    ["--no-default-clears-provides", "--clears-provides", "a.*"],
+                    ["--clears-provides", "a.*", "--clears-provides", "rootfs-image.*"],
+                    ["--provides", "rootfs-image.version:mine"],
+                    ["--provides", "rootfs-image.version:mine", "--software-version", "sv"],
+                    ["--software-version", "sv", "--provides", "rootfs-image.version:mine"],
+                    ["--provides", "rootfs-image.checksum:mine"]]
+        for more in software:
+            for kind, theirs in ((["rootfs-image"], ["rootfs-image"]), (["module", "-T", "t"], ["module-image", "-T", "t"])):
+                with self.subTest(type=kind[0], options=more):
+                    self.write(*kind, "-f", "app.conf", *more)
+                    made = run("mender-artifact", "write", *theirs, "-f", self.path("app.conf"), "-n", "rel-2", "-t",
+                               "box", "-o", self.path("theirs.mender"), *more)
+                    self.assertEqual(made.returncode, 0, made.stderr)
+                    self.assertEqual(read_by_reference(self.path("out.mender")),
+                                     read_by_reference(self.path("theirs.mender")))
+
+    def test_checksum_of_a_root_image(self):
+        for more in ([], ["--no-checksum-provide"], ["--legacy-rootfs-image-checksum"]):
+            for compression in COMPRESSIONS:
+                self.write("rootfs-image", "payload.img", *more, "--compression", compression)
+                run("mender-artifact", "write", "rootfs-image", "-f", self.path("payload.img"), "-n", "rel-2", "-t",
+                    "box", "-o", self.path("theirs.mender"), *more)
+                self.assertEqual(read_by_reference(self.path("out.mender")),
+                                 read_by_reference(self.path("theirs.mender")))
+
+    def test_levels(self):
+        sizes = {}
+        for level in ("gzip:1", "gzip:12", "xz:0", "xz:9", "lzma", "zstd:1", "zstd:19"):
+            self.show("module", "-T", "t", "payload.img", "--compression", level)
+            sizes[level] = os.path.getsize(self.path("out.mender"))
+        self.assertLess(sizes["gzip:12"], sizes["gzip:1"])
+        self.assertLessEqual(sizes["xz:9"], sizes["xz:0"])
+
+    def test_limits_of_size(self):
+        os.path.exists(self.path("new.mender")) and os.remove(self.path("new.mender"))
+        for size in ("1000", "1K", "1KiB"):
+            refused = self.write("module", "-T", "t", "payload.img", "--max-artifact-size", size, code=1, out="new.mender")
+            self.assertIn("limit", refused.stderr)
+            self.assertFalse(os.path.exists(self.path("new.mender")))
+        warned = self.write("module", "-T", "t", "payload.img", "--warn-artifact-size", "1K")
+        self.assertIn("warning", warned.stderr)
+        quiet = self.write("module", "-T", "t", "payload.img", "--warn-artifact-size", "1G", "--max-artifact-size", "2GB")
+        self.assertNotIn("warning", quiet.stderr)
+
+    def test_standard_output(self):
+        result = subprocess.run([TOOL, "write", "module", "-T", "t", "app.conf", "-n", "r", "-t", "b", "-o", "-"],
+                                capture_output=True, cwd=self.directory, check=True)
+        self.write("module", "-T", "t", "app.conf", "--artifact-name=r", "--compatible-types=b")
+        with open(self.path("piped.mender"), "wb") as file:
+            file.write(result.stdout)
+        valid = run("mender-artifact", "validate", self.path("piped.mender"))
+        self.assertEqual(valid.returncode, 0, valid.stderr)
+
+    def test_signing_keys(self):
+        self.make("phrase", "secret\n")
+        scenario.openssl("pkey", "-in", self.keys["rsa"][0], "-aes256", "-passout", "pass:secret", "-out",
+                         self.path("locked.pem"))
+        self.write("deb", "app.conf", "-k", "locked.pem", "--passphrase-file", "phrase")
+        valid = run("mender-artifact", "validate", "-k", self.keys["rsa"][1], self.path("out.mender"))
+        self.assertEqual(valid.returncode, 0, valid.stderr)
+        self.write("deb", "app.conf", "-k", self.keys["rsa"][0], "-k", self.keys["ec"][0])
+        for kind in ("rsa", "ec"):
+            valid = run(TOOL, "validate", "-k", self.keys[kind][1], self.path("out.mender"))
+            self.assertEqual(valid.returncode, 0, valid.stderr)
+
+    def test_generators_are_found_where_they_are_said_to_be(self):
+        self.make("gen/greeting.yaml", "type: greeting\nsummary: says hello\noptions:\n"
+                  "  - {name: loud, kind: flag, help: Shout}\n"
+                  "  - {name: text, short: x, required: true, positional: true}\n"
+                  'meta-data: {text: "{text}", loud: "{loud}", more: "?{more}"}\n'
+                  'files:\n  - {name: words, text: "{text}!\\n"}\n')
+        for more, loud in ((["--loud"], True), ([], False)):
+            payload = self.payload("greeting", "-x", "hello", *more, "--generators", "gen")
+            self.assertEqual(payload["meta_data"]["loud"], loud)
+            self.assertEqual(payload["meta_data"]["text"], "hello")
+            self.assertEqual(payload["files"][0]["name"], "words")
+        env = {**os.environ, "PATCHBAY_GENERATORS": self.path("gen")}
+        self.write("greeting", "hello", env=env)
+        self.assertIn("greeting", run(TOOL, "write", "--help", env=env).stdout)
+
+    def test_options_behind_two_dashes_are_those_of_every_payload(self):
+        payload = self.payload("single-file", "-d", "/etc", "app.conf", "--", "-d", "os:12", "-p", "a:b")
+        self.assertEqual(payload["depends"], {"os": ["12"]})
+        self.assertEqual(payload["provides"]["a"], "b")
+
+
+class Manifest(Workshop):
+    TEXT = """
+artifact-name: rel-3
+compatible-types: [box, crate]
+provides-group: fleet
+depends-groups: fleet
+artifact-name-depends: [rel-1, rel-2]
+scripts: scripts
+compression: xz:1
+payloads:
+  - type: directory
+    directory: web
+    dest-dir: /srv/web
+    software-name: web
+  - type: single-file
+    file: app.conf
+    dest: /etc/app.conf
+    provides: {build: 17}
+    depends: {os: 12}
+    clears-provides: [old.*]
+    no-default-clears-provides: true
+  - type: something-else
+    file: [undo.sh, empty]
+    meta-data: meta.json
+    no-default-software-version: true
+    clears-provides: []
+"""
+
+    def manifest(self, text, *more, code=0):
+        self.make("in/../release.yaml", text)
+        result = run(TOOL, "write", "manifest", self.path("release.yaml"), "-o", self.path("out.mender"), *more)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result
+
+    def setUp(self):
+        os.makedirs(self.path("in"), exist_ok=True)
+
+    def test_several_payloads(self):
+        self.manifest(self.TEXT)
+        shown = json.loads(run(TOOL, "read", "--json", self.path("out.mender")).stdout)
+        self.assertEqual([p["type"] for p in shown["payloads"]], ["directory", "single-file", "something-else"])
+        self.assertEqual(shown["artifact_name"], "rel-3")
+        self.assertEqual(shown["compatible_types"], ["box", "crate"])
+        self.assertEqual(shown["artifact_group"], "fleet")
+        web, conf, other = shown["payloads"]
+        self.assertEqual(web["provides"], {"rootfs-image.web.version": "rel-3"})
+        self.assertEqual(conf["provides"], {"build": "17", "rootfs-image.single-file.version": "rel-3"})
+        self.assertEqual(conf["depends"], {"os": ["12"]})
+        self.assertEqual(conf["clears"], ["old.*"])
+        self.assertEqual([f["name"] for f in other["files"]], ["undo.sh", "empty"])
+        self.assertEqual(other["clears"], [])
+        self.assertEqual(len(shown["scripts"]), 2)
+
+    def test_command_line_wins(self):
+        self.manifest(self.TEXT, "-n", "rel-9", "-t", "other", "--compression", "none", "-k", self.keys["ec"][0])
+        shown = json.loads(run(TOOL, "read", "--json", self.path("out.mender")).stdout)
+        self.assertEqual((shown["artifact_name"], shown["compatible_types"]), ("rel-9", ["other"]))
+        valid = run(TOOL, "validate", "-k", self.keys["ec"][1], self.path("out.mender"))
+        self.assertEqual(valid.returncode, 0, valid.stderr)
+
+    def test_mistakes_are_named_with_their_line(self):
+        for text, words in (
+                ("payloads: []\n", ("release.yaml", "payloads")),
+                ("artifact_name: x\npayloads: [{type: t}]\n", ("line 1", "artifact_name", "artifact-name")),
+                ("payloads:\n  - type: single-file\n    dst: /x\n", ("line 3", "dst", "dest-dir")),
+                ("payloads:\n  - type: single-file\n    file: missing\n    dest: /x\n", ("--file", "missing")),
+                ("payloads:\n  - file: x\n", ("line 2", "type")),
+                ("artifact-name: [a]\npayloads: [{type: t}]\n", ("line 1", "artifact-name")),
+                ("payloads: [{type: t}\n", ("line", "release.yaml")),
+                ("payloads:\n  - type: t\n    type: u\n", ("line 3", "twice")),
+                ("payloads:\n  - type: t\n    no-default-clears-provides: maybe\n", ("line 3", "true or false"))):
+            with self.subTest(text=text):
+                result = self.manifest(text, "-n", "x", "-t", "y", code=64)
+                for word in words:
+                    self.assertIn(word, result.stderr)
+
+    def test_schema_knows_every_type_and_key(self):
+        schema = json.loads(run(TOOL, "schema").stdout)
+        types = schema["properties"]["payloads"]["items"]["oneOf"]
+        named = {t["properties"]["type"].get("const") for t in types}
+        self.assertLessEqual(set(TYPES) - {"module"}, named)
+        known = {key for t in types for key in t["properties"]}
+        for line in self.TEXT.splitlines():
+            key = line.strip(" -").split(":")[0]
+            if key:
+                self.assertTrue(key in schema["properties"] or key in known, key)
+
+
+class Refused(Workshop):
+    """Each mistake names the option and the value, and leaves nothing behind."""
+
+    CASES = [
+        (["single-file", "--dest", "etc/app", "app.conf"], ("--dest", "etc/app", "absolute")),
+        (["single-file", "--dest", "/etc/../x", "app.conf"], ("--dest", "..")),
+        (["single-file", "--dest", "/", "app.conf"], ("--dest", "root directory")),
+        (["single-file", "app.conf"], ("--dest", "--dest-dir")),
+        (["single-file", "--dest", "/a", "--dest-dir", "/b", "app.conf"], ("--dest", "exactly one")),
+        (["single-file", "--dest", "/a"], ("--file", "required")),
+        (["single-file", "--dest", "/a", "web"], ("--file", "web", "not a regular file")),
+        (["single-file", "--dest", "/a", "gone"], ("--file", "gone")),
+        (["single-file", "--dest", "/a", "app.conf", "undo.sh"], ("--file", "undo.sh", "only one")),
+        (["single-file", "--dest", "/dest_dir", "app.conf"], ("dest_dir", "twice")),
+        (["single-file", "--dest", "/a\nb", "app.conf"], ("--dest", "control character")),
+        (["directory", "--dest-dir", "//", "web"], ("--dest-dir", "root directory")),
+        (["directory", "--dest-dir", "/srv", "app.conf"], ("--directory", "not a directory")),
+        (["docker", "web:latest"], ("--image", "web:latest", "digest")),
+        (["docker-compose", "-p", "a b", "-m", "web", "-i", "web"], ("--project-name", "a b")),
+        (["docker", DIGEST, "--meta-data", "meta.json"], ("--meta-data",)),
+        (["deb", "app.conf", "-p", "novalue"], ("--provides", "novalue", "colon")),
+        (["deb", "app.conf", "-d", "novalue"], ("--depends", "novalue", "colon")),
+        (["deb", "app.conf", "-p", "artifact_name:x"], ("artifact_name",)),
+        (["deb", "app.conf", "--compression", "brotli"], ("--compression", "brotli", "zstd")),
+        (["deb", "app.conf", "--compression", "gzip:99"], ("--compression", "gzip:99", "12")),
+        (["deb", "app.conf", "--compression", "none:1"], ("--compression", "none:1")),
+        (["deb", "app.conf", "-m", "gone.json"], ("--meta-data", "gone.json")),
+        (["deb", "app.conf", "-m", "app.conf"], ("meta-data",)),
+        (["deb", "app.conf", "-s", "app.conf"], ("script", "app.conf", "ArtifactInstall")),
+        (["deb", "app.conf", "-s", "gone"], ("--script", "gone")),
+        (["deb", "app.conf", "-k", "gone.pem"], ("--key", "gone.pem")),
+        (["deb", "app.conf", "-k", "app.conf"], ("app.conf", "private key")),
+        (["deb", "app.conf", "--max-artifact-size", "much"], ("--max-artifact-size", "much")),
+        (["deb", "app.conf", "--warn-artifact-size", "1Q"], ("--warn-artifact-size", "1Q")),
+        (["deb", "app.conf", "--frobnicate"], ("--frobnicate",)),
+        (["module", "app.conf"], ("--type",)),
+        (["module", "-T", "../x", "app.conf"], ("payload type", "../x")),
+        (["frob"], ("frob", "single-file", "write module --type frob")),
+        (["deb", "app.conf", "app.conf"], ("app.conf", "twice")),
+        (["deb", "app.conf", "--generators", "bad"], ("bad/broken.yaml", "line 2", "summry")),
+    ]
+
+    def test_each_mistake(self):
+        self.make("bad/broken.yaml", "type: x\nsummry: y\n")
+        for arguments, words in self.CASES:
+            with self.subTest(arguments=arguments):
+                result = run(TOOL, "write", *arguments, "-n", "r", "-t", "b", "-o", self.path("new.mender"),
+                             cwd=self.directory)
+                self.assertIn(result.returncode, (1, 64), result.stderr)
+                for word in words:
+                    self.assertIn(word, result.stderr)
+                left = [name for name in os.listdir(self.directory) if name.startswith("new.mender")]
+                self.assertEqual(left, [])
+
+    def test_what_every_artifact_needs(self):
+        for arguments, word in ((["-n", "r"], "--compatible-types"), (["-t", "b"], "--artifact-name")):
+            result = run(TOOL, "write", "deb", "app.conf", *arguments, cwd=self.directory)
+            self.assertEqual(result.returncode, 64)
+            self.assertIn(word, result.stderr)
+
+    def test_output_that_cannot_be_made(self):
+        result = run(TOOL, "write", "deb", "app.conf", "-n", "r", "-t", "b", "-o", "/nowhere/x.mender",
+                     cwd=self.directory)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/nowhere/x.mender", result.stderr)
+
+    def test_help_of_each_type_fits_a_screen_and_has_an_example(self):
+        for kind in (*TYPES, "bootstrap", "manifest"):
+            text = run(TOOL, "write", kind, "--help").stdout
+            self.assertLessEqual(len(text.splitlines()), 46, kind)
+            self.assertLessEqual(max(map(len, text.splitlines())), 112, kind)
+            self.assertIn("Example:\n  patchbay-artifact write " + kind, text)
+        overview = run(TOOL, "write", "--help").stdout
+        for kind in TYPES:
+            self.assertRegex(overview, r"(?m)^  %s +\w" % kind)
+
+
+@unittest.skipUnless(SLOW, "8 GiB: only with --slow")
+class Large(Workshop):
+    def test_eight_gibibytes_in_and_out(self):
+        size = 8 * 1024 ** 3 + 5
+        with open(self.path("large.img"), "wb") as file:
+            file.truncate(size)
+        for compression in ("gzip", "zstd", "none"):
+            with self.subTest(compression=compression):
+                shown = self.show("module", "-T", "t", "large.img", "--compression", compression)
+                self.assertEqual(shown["payloads"][0]["files"][0]["size"], size)
+                if compression != "zstd":
+                    valid = run("mender-artifact", "validate", self.path("out.mender"))
+                    self.assertEqual(valid.returncode, 0, valid.stderr)
+
+
+if __name__ == "__main__":
+    if SLOW:
+        sys.argv.remove("--slow")
+    else:
+        del Large
+    scenario.main()
