@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 
@@ -114,6 +115,15 @@ Status check_before(const Call& call, const WriteCommand& command) {
                                            : "--compatible-types TYPE is required: which devices "
                                              "the artifact is for"};
   return Done{};
+}
+
+/// Before anything is read that would be read in vain.
+Status check_output(const std::string& output) {
+  if (output == "-") return Done{};
+  const std::size_t slash = output.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : output.substr(0, slash + 1);
+  if (::access(directory.c_str(), W_OK | X_OK) == 0) return Done{};
+  return Error::from_errno(errno, "--output-path \"" + printable(output) + "\"");
 }
 
 /// What the writer says about the artifact is a mistake of the command line; what it says about the
@@ -273,6 +283,8 @@ int write_as_asked(const Call& call, WriteCommand& command) {
   if (!most) return fail(call, Outcome::bad_parameter, most.error());
   const auto warn_from = parse_size("--warn-artifact-size", command.warn_bytes);
   if (!warn_from) return fail(call, Outcome::bad_parameter, warn_from.error());
+  if (const auto possible = check_output(command.output); !possible)
+    return fail(call, Outcome::cannot_create, possible.error());
   auto spec = build(command.artifact);
   if (!spec) return fail(call, Outcome::bad_parameter, spec.error());
   auto keys = load_signing_keys(command.keys, call.face);
