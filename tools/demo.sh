@@ -9,7 +9,8 @@ set -euo pipefail
 
 build=$(cd "${1:?usage: tools/demo.sh BUILD_FOLDER}" && pwd)
 client=$build/core/app/patchbay
-maker=$build/tests/support/patchbay-make-artifact
+maker=$build/sdk/artifact/patchbay-artifact
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 for program in "$client" "$maker"; do
   [[ -x $program ]] || { echo "demo: $program is missing; run ./dev demo" >&2; exit 1; }
 done
@@ -64,25 +65,20 @@ artifact() {
   mkdir -p "$from/web"
   echo "welcome to $version" > "$from/web/index.html"
   echo "about $version" > "$from/web/about.html"
-  tar -C "$from/web" -cf "$from/update.tar" .
-  echo "$root/device/srv/web" > "$from/web_directory"
   echo "mode=$version" > "$from/app.conf"
-  echo "$root/device/etc" > "$from/conf_directory"
-  echo app.conf > "$from/filename"
-  echo 644 > "$from/permissions"
   printf '#!/bin/sh\n%s\n' "$script" > "$from/migrate.sh"
   printf '#!/bin/sh\n%s\n' "$undo" > "$from/undo.sh"
-  echo '{"rollback": "undo.sh"}' > "$from/script.json"
-  "$maker" --name "$version" --device-type demo-board --compression none \
-    --key "$root/vendor.key" \
-    --payload directory --provides "web.version=$version" --clears 'web.*' \
-    --file "$from/update.tar" --file "dest_dir=$from/web_directory" \
-    --payload single-file --provides "app.version=$version" --clears 'app.*' \
-    --file "$from/app.conf" --file "dest_dir=$from/conf_directory" \
-    --file "$from/filename" --file "$from/permissions" \
-    --payload script --provides "migration.version=$version" --clears 'migration.*' \
-    --file "$from/migrate.sh" --file "$from/undo.sh" --meta-data "$from/script.json" \
-    -o "$root/$version.mender"
+  cat > "$from/release.yaml" <<END
+artifact-name: $version
+compatible-types: [demo-board]
+compression: none
+payloads:
+  - {type: directory, directory: web, dest-dir: $root/device/srv/web, software-name: web}
+  - {type: single-file, file: app.conf, dest: $root/device/etc/app.conf, software-name: app}
+  - {type: script, file: migrate.sh, rollback: undo.sh, software-name: migration}
+END
+  "$maker" write manifest "$from/release.yaml" --generators "$top/modules" --key "$root/vendor.key" \
+    -o "$root/$version.mender" 2> "$root/output" || surprise "$(<"$root/output")"
 }
 
 device() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -134,6 +135,14 @@ void add_if_new(std::map<std::string, Generator>& found, Generator generator) {
   found.emplace(std::move(type), std::move(generator));
 }
 
+/// For a tree that was installed under another prefix than the one it was built for.
+std::string beside_this_program() {
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return PATCHBAY_GENERATOR_DIRECTORY;
+  return (program.parent_path().parent_path() / "share/patchbay/generators").string();
+}
+
 /// Nothing when there is no such file.
 Result<std::optional<Generator>> load(const std::string& path) {
   auto text = os::read_file(path, kLargestDescription);
@@ -161,6 +170,7 @@ std::vector<std::string> generator_directories(const std::vector<std::string>& g
     if (end > 0) directories.emplace_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
+  directories.push_back(beside_this_program());
   directories.emplace_back(PATCHBAY_GENERATOR_DIRECTORY);
   return directories;
 }

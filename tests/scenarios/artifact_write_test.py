@@ -8,6 +8,7 @@ usage: artifact_write_test.py [--slow]
 import itertools
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -641,6 +642,19 @@ class Refused(Workshop):
                      cwd=self.directory)
         self.assertEqual(result.returncode, 1)
         self.assertIn("/nowhere/x.mender", result.stderr)
+
+    def test_manual_pages_know_the_options_of_the_commands(self):
+        manual = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../packaging/man/patchbay-artifact-%s.1")
+        own = {"--help", "--rollback", "--reboot", "--dest", "--dest-dir", "--directory", "--image", "--run-args",
+               "--net", "--project-name", "--manifests-dir", "--images-dir", "--version"}  # of single types
+        for page, commands in (("write", [("write", kind) for kind in (*TYPES, "bootstrap", "manifest")]),
+                               ("schema", [("schema",)])):
+            with open(manual % page, encoding="utf-8") as file:
+                described = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", file.read().replace("\\-", "-")))
+            known = {option for words in commands
+                     for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", run(TOOL, *words, "--help").stdout)}
+            self.assertEqual(known - described - own, set())
+            self.assertEqual(described - known - own, set())
 
     def test_help_of_each_type_fits_a_screen_and_has_an_example(self):
         for kind in (*TYPES, "bootstrap", "manifest"):
