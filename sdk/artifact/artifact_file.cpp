@@ -34,6 +34,7 @@ Result<std::unique_ptr<artifact::ByteSink>> make_file(const std::string& path, u
 }
 
 Outcome outcome_of_reading(const Error& error, Outcome invalid) {
+  if (error.error_number() != 0) return Outcome::cannot_open;
   switch (error.code()) {
     case ErrorCode::invalid_input:
     case ErrorCode::integrity:

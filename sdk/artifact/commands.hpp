@@ -20,6 +20,9 @@ std::span<const Command> commands();
 
 int cat(const Call& call);
 int cp(const Call& call);
+int diff(const Call& call);
+int dump(const Call& call);
+int extract(const Call& call);
 int install(const Call& call);
 int modify(const Call& call);
 int read(const Call& call);

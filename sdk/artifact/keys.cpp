@@ -72,9 +72,8 @@ void add_options_of_mender(CLI::App& app, KeyOptions& options) {
 void add_key_options(CLI::App& app, KeyOptions& options, Face face, KeyUse use) {
   const bool sign = use == KeyUse::sign;
   app.add_option("-k,--key", options.keys,
-                 sign ? "Private key to sign with: a PEM file, or a URI pkcs11:...; repeatable"
-                      : "Public key the signature may be of: a PEM file, or a URI pkcs11:...; "
-                        "repeatable")
+                 sign ? "Private key to sign with: PEM file, or pkcs11:...; repeatable"
+                      : "Public key that may have signed: PEM file, or pkcs11:...; repeatable")
       ->type_name("FILE|URI")
       ->allow_extra_args(false);
   if (face == Face::mender) {

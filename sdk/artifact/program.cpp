@@ -21,6 +21,9 @@ constexpr std::array kCommands{
     Command{"cp", "Copy a file into an artifact, or out of it", cp},
     Command{"install", "Put a file with a mode, or a directory, into an artifact", install},
     Command{"rm", "Remove a file from an artifact", rm},
+    Command{"dump", "Take apart, and tell the command line that makes it again", dump},
+    Command{"extract", "Take everything out of an artifact", extract},
+    Command{"diff", "Tell what changes from one artifact to another", diff},
 };
 
 /// What mender-artifact answers to an unknown command.

@@ -105,10 +105,10 @@ class Case(unittest.TestCase):
             os.rename(private + ".new", private)
         return private, public
 
-    def artifact(self, name="a.mender", payloads=None, **more):
+    def artifact(self, file="a.mender", payloads=None, **more):
         payloads = payloads or [payload("files", [("a.txt", b"first\n"), ("b.txt", b"second\n")],
                                         {"files.version": "1"}, ["files.*"], {"k": 1})]
-        return artifact.write(self.path(name), payloads, **more)
+        return artifact.write(self.path(file), payloads, **more)
 
     def read(self, path, *arguments):
         return json.loads(self.own("read", "--json", *arguments, path).stdout)
