@@ -24,7 +24,7 @@ const char* signature_line(SignatureShown state) {
     case SignatureShown::missing:
       return "no signature";
     case SignatureShown::unchecked:
-      return "signed but no key for verification provided, please use `-k` option for providing "
+      return "signed but no key for verification provided; please use `-k` option for providing "
              "verification key";
     case SignatureShown::verified:
       return "signed and verified correctly";
