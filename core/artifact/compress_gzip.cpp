@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <map>
 
 #include "core/artifact/block_compressor.hpp"
 
@@ -20,24 +22,56 @@ struct FreeCompressor {
 };
 using Deflate = std::unique_ptr<libdeflate_compressor, FreeCompressor>;
 
-/// Whether the bytes look like noise: in a sample of pieces, no value is much more frequent than
-/// others. True for what is compressed or encrypted already, never for text, code or tables.
-bool looks_like_noise(ByteSpan segment) {
-  constexpr std::size_t kPieces = 16;
-  constexpr std::size_t kPieceBytes = 512;
-  constexpr unsigned kMean = kPieces * kPieceBytes / 256;
-  if (segment.size() < kPieces * kPieceBytes) return false;
+enum class Kind : std::uint8_t { plain, zeros, noise };
+
+/// How often each byte value is among `pieces` samples of `bytes` bytes, spread over the segment.
+std::array<unsigned, 256> sample(ByteSpan segment, std::size_t pieces, std::size_t bytes) {
   std::array<unsigned, 256> counts{};
-  for (std::size_t piece = 0; piece < kPieces; ++piece) {
-    for (const std::byte value : segment.subspan(segment.size() / kPieces * piece, kPieceBytes))
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    for (const std::byte value : segment.subspan(segment.size() / pieces * piece, bytes))
       ++counts[std::to_integer<unsigned>(value)];
   }
+  return counts;
+}
+
+/// Whether no value is much more frequent than others. True for what is compressed or encrypted
+/// already, never for text, code or tables; those mostly show in a small sample.
+bool looks_like_noise(ByteSpan segment) {
+  if (segment.size() < kSegmentBytes) return false;
+  const auto few = sample(segment, 4, 256);
+  if (std::count(few.begin(), few.end(), 0U) > 32) return false;
+  constexpr unsigned kMean = 16 * 512 / 256;
+  const auto counts = sample(segment, 16, 512);
   const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
   return *least > kMean / 4 && *most < kMean * 2;
 }
 
-/// Makes a gzip member of a block, or several: the search for repetitions is slowest where there
-/// are none, so runs of noise are only wrapped.
+Kind kind_of(ByteSpan segment) {
+  // Each byte equals the one before it, and the first is zero.
+  if (segment[0] == std::byte{0} &&
+      std::memcmp(segment.data(), segment.data() + 1, segment.size() - 1) == 0)
+    return Kind::zeros;
+  return looks_like_noise(segment) ? Kind::noise : Kind::plain;
+}
+
+/// The front of a block that is of one kind, in whole segments.
+struct Run {
+  Kind kind;
+  ByteSpan bytes;
+};
+Run first_run(ByteSpan block) {
+  const auto segment_at = [&](std::size_t at) {
+    return block.subspan(at, std::min(kSegmentBytes, block.size() - at));
+  };
+  const Kind kind = kind_of(segment_at(0));
+  std::size_t end = std::min(kSegmentBytes, block.size());
+  while (end < block.size() && kind_of(segment_at(end)) == kind)
+    end += segment_at(end).size();
+  return {kind, block.first(end)};
+}
+
+/// Makes a gzip member of a block, or several. The search for repetitions is slowest where there
+/// are none, so runs of noise are only wrapped; and what runs of zeros become is remembered.
 class GzipEncoder final : public BlockEncoder {
  public:
   explicit GzipEncoder(int level)
@@ -49,44 +83,30 @@ class GzipEncoder final : public BlockEncoder {
     out.clear();
     if (block.empty()) return add_member(*compress_, block, out);
     while (!block.empty()) {
-      const std::size_t noise = noise_at(block, 0);
-      if (noise > 0 && !shrinks(block.first(std::min(noise, kSegmentBytes)))) {
-        PB_CHECK(add_member(*store_, block.first(noise), out));
-        block = block.subspan(noise);
-        continue;
-      }
-      const std::size_t end = next_noise(block, noise);
-      PB_CHECK(add_member(*compress_, block.first(end), out));
-      block = block.subspan(end);
+      const Run run = first_run(block);
+      PB_CHECK(add_run(run, out));
+      block = block.subspan(run.bytes.size());
     }
     return Done{};
   }
 
  private:
-  /// How many bytes from `begin` on look like noise, in whole segments.
-  static std::size_t noise_at(ByteSpan block, std::size_t begin) {
-    std::size_t end = begin;
-    while (end < block.size()) {
-      const ByteSpan segment = block.subspan(end, std::min(kSegmentBytes, block.size() - end));
-      if (!looks_like_noise(segment)) break;
-      end += segment.size();
-    }
-    return end - begin;
+  Status add_run(const Run& run, ByteVector& out) {
+    if (run.kind == Kind::zeros) return add_zeros(run.bytes, out);
+    const bool is_noise = run.kind == Kind::noise && !shrinks(run.bytes.first(kSegmentBytes));
+    return add_member(is_noise ? *store_ : *compress_, run.bytes, out);
   }
 
-  /// Where the next noise begins at or after `from`.
-  static std::size_t next_noise(ByteSpan block, std::size_t from) {
-    while (from < block.size() &&
-           noise_at(block.first(std::min(from + kSegmentBytes, block.size())), from) == 0)
-      from += kSegmentBytes;
-    return std::min(from, block.size());
+  Status add_zeros(ByteSpan bytes, ByteVector& out) {
+    ByteVector& member = zeros_[bytes.size()];
+    if (member.empty()) PB_CHECK(add_member(*compress_, bytes, member));
+    out.insert(out.end(), member.begin(), member.end());
+    return Done{};
   }
 
   bool shrinks(ByteSpan part) {
-    trial_.resize(libdeflate_gzip_compress_bound(compress_.get(), part.size()));
-    const std::size_t size = libdeflate_gzip_compress(compress_.get(), part.data(), part.size(),
-                                                      trial_.data(), trial_.size());
-    return size < part.size() - part.size() / 64;
+    trial_.clear();
+    return add_member(*compress_, part, trial_) && trial_.size() < part.size() - part.size() / 64;
   }
 
   static Status add_member(libdeflate_compressor& how, ByteSpan bytes, ByteVector& out) {
@@ -101,6 +121,7 @@ class GzipEncoder final : public BlockEncoder {
 
   Deflate compress_, store_;
   ByteVector trial_;
+  std::map<std::size_t, ByteVector> zeros_;  ///< members by how many zeros are in them
 };
 
 }  // namespace
