@@ -68,7 +68,7 @@ patchbay_package(sdk NAME patchbay-sdk SECTION devel
   SUMMARY "makes update artifacts and update modules"
   TEXT "The artifact tool, and headers, library and templates for those who write
 their own update modules."
-  RECOMMENDS "patchbay, e2fsprogs")
+  RECOMMENDS "patchbay, e2fsprogs, libengine-pkcs11-openssl")
 patchbay_package(compat NAME patchbay-mender-compat ARCHITECTURE all
   SUMMARY "Patchbay under the names of Mender's programs"
   TEXT "Links with which scripts and add-ons written for mender-update, mender and
