@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""The plug pulled: an update is recorded, write by write, from the start of the download to the end
+of the commit. Then, for each of N random places in it, the disk is made as it is after a power cut
+there, with writes that had not been flushed lost, and the board is switched on.
+
+Whatever the place: it starts, one of the two systems runs, the client brings the update to an end
+that agrees with what runs, and a further update works. A report says where the plug was pulled and
+which system ran then.
+
+usage: plugs_test.py [--plugs N] [--seed S] [--jobs J] [--report FILE]
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import random
+import sys
+import time
+
+import parts
+import workbench
+import write_log
+from machine import BoardError, Machine
+
+AREAS = ("boot partition", "slot A", "slot B", "data partition")
+
+
+def area_of(entry):
+    if not entry.size:
+        return "flush"
+    mebi = entry.sector * parts.SECTOR // parts.MEBI
+    for name, (start, size) in zip(AREAS, parts.PARTITIONS):
+        if start <= mebi < start + size:
+            return name
+    return "elsewhere"
+
+
+def record(bench, made):
+    """One whole update; the log of its writes, and where in it each phase ends."""
+    log = bench.path("writes")
+    phases = []
+    with Machine(bench.disk("recorded"), medium=made[0], log=log) as board:
+        board.wait_up()
+        begin = write_log.count(log)
+        board.expect(4, workbench.install(board, made))
+        phases.append(("download and install", write_log.count(log)))
+        board.reboot()
+        board.run("client resume")
+        phases.append(("reboot", write_log.count(log)))
+        board.expect(0, "client commit")
+        phases.append(("commit", write_log.count(log)))
+        board.expect(0, "sync")
+    os.unlink(bench.path("recorded"))
+    return write_log.WriteLog(log), begin, phases
+
+
+def places(log, begin, phases, count, seed):
+    """`count` places, spread over the phases and, within each, over what was written to: the image
+    is most of the writes, but not most of the danger."""
+    chance = random.Random(seed)
+    chosen = []
+    for turn in range(count):
+        index = turn % len(phases)
+        first = phases[index - 1][1] if index else begin
+        by_area = collections.defaultdict(list)
+        for entry in range(first, max(phases[index][1], first + 1)):
+            by_area[area_of(log.entries[entry])].append(entry)
+        area = chance.choice(sorted(by_area))
+        chosen.append((phases[index][0], area, chance.choice(by_area[area])))
+    return chosen
+
+
+def settle(board):
+    """What the start-up unit and a person do: go on, then commit what waits, reboot if asked to.
+    Returns (version, story)."""
+    story = []
+    version = None
+    for command in ("resume", "commit"):
+        code, said = board.run("client " + command)
+        story.append("%s: %d" % (command, code))
+        if code not in (0, 1, 2, 4):
+            raise BoardError("%s: exit code %d\n%s" % (command, code, said))
+        if workbench.boots_next(board)[0] != running_slot(board):
+            version = board.reboot()[0]
+            story.append("rebooted into " + version)
+    return version, ", ".join(story)
+
+
+def running_slot(board):
+    return workbench.SLOT_OF[board.expect(0, "sed 's/.*root=\\([^ ]*\\).*/\\1/' /proc/cmdline").strip()]
+
+
+def pull(bench, log, place, seed, further):
+    """One plug. Returns (system that ran first, writes lost, story)."""
+    disk = bench.disk("disk-%d" % seed)
+    try:
+        lost = log.after_cut(disk, place[2], seed)
+        with Machine(disk, medium=further[0]) as board:
+            first = board.wait_up()[0]
+            later, story = settle(board)
+            version = later or first
+            check(board, version)
+            board.expect(4, workbench.install(board, further))
+            if board.reboot()[0] != "v3":
+                raise BoardError("the further update does not run")
+            board.expect(0, "client commit")
+            check(board, "v3")
+        return first, lost, story
+    finally:
+        os.unlink(disk)
+
+
+def check(board, version):
+    """What runs, what is recorded and what will be booted are one."""
+    slot, trial = workbench.boots_next(board)
+    recorded = board.expect(0, "client show-artifact").strip()
+    status = board.expect(0, "client status")
+    if recorded != version or trial or slot != running_slot(board) or "Pending:     nothing" not in status:
+        raise BoardError("%s runs in slot %s, %s is recorded, slot %s is booted%s\n%s" % (
+            version, running_slot(board), recorded, slot, " on trial" if trial else "", status))
+
+
+def main():
+    options = argparse.ArgumentParser(description="The plug of the board, pulled at random places")
+    options.add_argument("--plugs", type=int, default=int(os.environ.get("PATCHBAY_PLUGS", "8")))
+    options.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
+    options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--report", help="file for the report; default: standard output only")
+    options = options.parse_args()
+    workbench.skip_where_impossible()
+    seed = options.seed if options.seed is not None else int(time.time())
+    lines = ["%d plugs, seed %d" % (options.plugs, seed)]
+    failures = 0
+    with workbench.Workbench() as bench:
+        update, further = bench.artifact("v2"), bench.artifact("v3")
+        log, begin, phases = record(bench, update)
+        lines.append("%d writes and flushes between the start of the download and the end of the commit"
+                     % (phases[-1][1] - begin))
+        chosen = places(log, begin, phases, options.plugs, seed)
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            waiting = [pool.submit(pull, bench, log, place, seed + turn, further)
+                       for turn, place in enumerate(chosen)]
+            for place, result in zip(chosen, waiting):
+                where = "%-20s after write %4d, %-14s" % (place[0], place[2], place[1])
+                try:
+                    first, lost, story = result.result()
+                    lines.append("ok      %s %2d lost; %s ran; %s" % (where, lost, first, story))
+                except (BoardError, RuntimeError) as problem:
+                    failures += 1
+                    lines.append("FAILED  %s %s" % (where, problem))
+                print(lines[-1], flush=True)
+    lines.append("%d of %d plugs ended well" % (options.plugs - failures, options.plugs))
+    print(lines[0], lines[1], lines[-1], sep="\n")
+    if options.report:
+        with open(options.report, "w") as report:
+            report.write("\n".join(lines) + "\n")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
