@@ -15,15 +15,9 @@ namespace patchbay::artifact {
 namespace {
 
 constexpr std::size_t kBufferSize = 256 * kKiB;
-constexpr std::size_t kLongestName = 100;
 
-Result<TarMember> member_of(const std::string& name, std::uint64_t size, unsigned mode,
-                            std::int64_t mtime) {
-  if (name.size() > kLongestName) {
-    return Error{ErrorCode::unsupported, "file \"" + printable(name) + "\": names of more than " +
-                                             std::to_string(kLongestName) +
-                                             " bytes cannot be packed again"};
-  }
+TarMember member_of(const std::string& name, std::uint64_t size, unsigned mode,
+                    std::int64_t mtime) {
   TarMember member;
   member.name = name;
   member.size = size;
@@ -37,7 +31,7 @@ Status write_zeros(std::size_t count, ByteSink& out) {
 }
 
 Status copy_entry(TarReader& tar, const TarEntry& entry, ByteSink& out) {
-  PB_TRY(const TarMember member, member_of(entry.name, entry.size, entry.mode, entry.mtime));
+  const TarMember member = member_of(entry.name, entry.size, entry.mode, entry.mtime);
   PB_CHECK(out.write(as_bytes(tar_header_text(member))));
   while (true) {
     PB_TRY(const ByteSpan bytes, tar.view());
@@ -105,7 +99,7 @@ Status PayloadRewrite::append_new(ByteSink& out) {
 }
 
 Status PayloadRewrite::write_new(const std::string& name, const Opened& opened, ByteSink& out) {
-  PB_TRY(const TarMember member, member_of(name, opened.size, opened.file.mode, opened.file.mtime));
+  const TarMember member = member_of(name, opened.size, opened.file.mode, opened.file.mtime);
   PB_CHECK(out.write(as_bytes(tar_header_text(member))));
   Sha256 sum;
   ByteVector buffer(kBufferSize);

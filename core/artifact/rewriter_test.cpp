@@ -143,6 +143,20 @@ TEST_P(RewriterTest, GivenFilesThatChangeComeAndGo_WhenRewritten_ThenTheOthersSt
   EXPECT_EQ(contents_.files[0].mtime, 1'700'000'000);
 }
 
+TEST_P(RewriterTest, GivenNamesThatNoPlainHeaderHolds_WhenRewrittenTwice_ThenTheyStay) {
+  const std::string name(200, 'n');
+  Change adds, removes;
+  adds.files[0][name] = NewFile{file("long", "long")};
+  removes.files[0]["a.txt"] = std::nullopt;
+
+  ASSERT_THAT(rewrite(adds), IsOk());
+  read_out();
+  ASSERT_THAT(rewrite_artifact(out_, contents_, removes, out_), IsOk());
+
+  read_out();
+  EXPECT_EQ(files_.at(2), "0/" + name + ": long");
+}
+
 TEST_P(RewriterTest, GivenAnotherCompression_WhenRewritten_ThenContentStays) {
   const auto before = files_;
   for (const Compression compression :

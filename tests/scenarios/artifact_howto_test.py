@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""The commands of docs/how-to about signing and changing artifacts, as a person would paste them."""
+import os
+import re
+import shutil
+
+import artifact_tool as tool
+import scenario
+from artifact_tool import payload
+
+PAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/how-to")
+
+
+def blocks(page):
+    with open(os.path.join(PAGES, page), encoding="utf-8") as file:
+        return re.findall(r"```sh\n(.*?)```", file.read(), re.DOTALL)
+
+
+class Pages(tool.Case):
+    def paste(self, text, **environment):
+        scenario.need("bash")
+        os.makedirs(self.path("bin"), exist_ok=True)
+        if not os.path.exists(self.path("bin/patchbay-artifact")):
+            os.symlink(tool.OWN, self.path("bin/patchbay-artifact"))
+        return self.run_program("bash", "-euc", text, PATH=self.path("bin") + ":" + os.environ["PATH"], **environment)
+
+    def test_sign_with_a_file(self):
+        first, second = blocks("sign-with-a-file.md")
+        self.artifact("release-2.mender")
+        self.assertIn("-aes256", first)
+        self.paste(first.replace("-aes256", "-aes256 -pass pass:secret").replace("pkey -in", "pkey -passin pass:secret -in"),
+                   PATCHBAY_PASSPHRASE="secret")
+        self.artifact("release-2.mender")
+        for name in ("old", "new"):
+            self.key(name)
+        self.paste(second)
+        for name in ("old", "new"):
+            self.own("validate", "-k", name + ".pub", "release-2.mender")
+
+    def test_sign_with_a_token(self):
+        scenario.need("softhsm2-util", "pkcs11-tool")
+        os.mkdir(self.path("tokens"))
+        conf = self.file("softhsm2.conf", "directories.tokendir = %s\n" % self.path("tokens"))
+        self.artifact("release-2.mender")
+        text = re.sub(r"^sudo apt .*\n", "", "".join(blocks("sign-with-a-token.md")), flags=re.MULTILINE)
+        self.assertIn("valid; signed", self.paste(text, SOFTHSM2_CONF=conf, PATCHBAY_PASSPHRASE="1234").stdout)
+
+    def test_change_an_artifact(self):
+        scenario.need("mkfs.ext4", "debugfs")
+        rename, files, compare, apart = blocks("change-an-artifact.md")
+        self.key("private")
+        self.file("tree/etc/app.conf", "old\n")
+        self.file("tree/usr/bin/x", "")
+        self.file("tree/var/cache/app/x", "")
+        self.run_program("mkfs.ext4", "-q", "-d", self.path("tree"), self.path("root.ext4"), "4M")
+        self.file("app.conf", "new\n")
+        self.file("run.sh", "#!/bin/sh\n")
+        self.file("ArtifactCommit_Leave_10", "#!/bin/sh\n")
+        image = self.artifact("image.mender", [payload("rootfs-image", [("root.ext4", self.bytes_of("root.ext4"))])])
+        plain = self.artifact("plain.mender", [payload("files", [("app.conf", b"old\n")], meta={"k": 1})])
+
+        shutil.copy(plain, self.path("release-2.mender"))
+        self.paste(rename)
+        self.assertEqual(self.read("release-3.mender")["artifact_name"], "release-3")
+        for line in files.splitlines():
+            shutil.copy(image if ":/" in line else plain, self.path("release-2.mender"))
+            self.paste(line)
+        self.assertIn("+ release-3", self.paste(compare.rstrip() + " || [ $? = 1 ]").stdout)
+        shutil.copy(plain, self.path("release-2.mender"))
+        self.assertIn("--artifact-name new", self.paste(apart).stdout)
+        self.assertEqual(self.bytes_of("parts/payloads/0000/files/app.conf"), self.bytes_of("files/app.conf"))
+
+
+if __name__ == "__main__":
+    tool.main()
