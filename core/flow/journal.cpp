@@ -123,6 +123,7 @@ Result<Journal> from_mender(const store::StandaloneRecord& record) {
                                              "update with the client that wrote it"};
   }
   Journal journal;
+  journal.from_mender = true;
   journal.state = place->state;
   journal.stopped = place->stopped;
   journal.artifact_name = record.artifact_name;

@@ -33,6 +33,8 @@ struct PayloadRecord {
 struct Journal {
   State state = State::download_enter;
   bool stopped = false;  ///< waiting in front of `state`, not interrupted in it
+  /// Read from the record of Mender's client, which alone has been at work. Not recorded.
+  bool from_mender = false;
   unsigned resumes = 0;  ///< how often in a row it was resumed at the same place
   unsigned rollback_reboots = 0;
   Mode mode = Mode::attended;

@@ -54,15 +54,40 @@ Result<std::optional<Journal>> Updater::in_progress() const {
   return read_journal(store_);
 }
 
-Result<Journal> Updater::need_update() const {
+Result<Journal> Updater::need_update() {
   PB_TRY(auto journal, read_journal(store_));
   if (!journal) return Error{ErrorCode::not_found, "no update is in progress"};
+  PB_CHECK(provide_trees(*journal));
   return *std::move(journal);
+}
+
+Status Updater::provide_trees(const Journal& journal) {
+  if (!journal.from_mender) return Done{};
+  PB_TRY(const store::Installed installed,
+         store::read_installed(store_, settings_.image_artifact_name));
+  for (std::size_t i = 0; i < journal.payloads.size(); ++i) {
+    const host::WorkTree tree{settings_.datastore, i};
+    if (tree.exists()) continue;
+    log_.warning("payload " + std::to_string(i) + " (" + printable(journal.payloads[i].type) +
+                 ") has no work tree; Mender's client installed it without one");
+    host::TreeContent content;
+    content.current_artifact_name = installed.name;
+    content.current_artifact_group = installed.group;
+    content.current_device_type = settings_.device_type;
+    content.artifact_name = journal.artifact_name;
+    content.artifact_group = journal.artifact_group;
+    content.payload_type = journal.payloads[i].type;
+    content.header_info = "{}";
+    content.type_info = "{}";
+    PB_CHECK(tree.create(content).context("make the work tree"));
+  }
+  return Done{};
 }
 
 Result<std::optional<Outcome>> Updater::recover() {
   PB_TRY(auto journal, read_journal(store_));
   if (!journal || journal->stopped) return std::optional<Outcome>{};
+  PB_CHECK(provide_trees(*journal));
   return std::optional{Driver{parts(), *std::move(journal), {}}.resume()};
 }
 

@@ -57,7 +57,9 @@ class Updater {
 
  private:
   [[nodiscard]] Driver::Parts parts() const;
-  [[nodiscard]] Result<Journal> need_update() const;
+  [[nodiscard]] Result<Journal> need_update();
+  /// Mender 3 has its rootfs-image built in and makes no work tree for it; a module needs one.
+  Status provide_trees(const Journal& journal);
   Result<Outcome> record_empty_payload(artifact::Reader& reader, const store::Installed& installed);
   Status prepare(const artifact::Header& header, const Journal& journal,
                  const store::Installed& installed);

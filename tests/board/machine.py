@@ -69,8 +69,9 @@ class Machine:
         self.said += more.decode(errors="replace").replace("\r", "")
         return bool(more)
 
-    def wait_up(self, seconds=90):
-        """(version, device) of the system that has started."""
+    def wait_up(self, seconds=240):
+        """(version, device) of the system that has started. A boot takes 10 s, on a busy machine much
+        more, and one that the watchdog has to end takes another."""
         line = self.wait_for("BOARD-UP ", seconds).rpartition("BOARD-UP ")[2]
         version, _, device = line.split()
         return version, device
