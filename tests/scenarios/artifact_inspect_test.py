@@ -63,6 +63,18 @@ class Read(tool.Case):
                       "Clears:          everything"):
             self.assertIn(words, text)
 
+    def test_output_that_cannot_be_written_is_an_error(self):
+        path = self.artifact()
+        for words in ("read", "read --json", "validate", "dump --print-cmdline", "cat"):
+            for program in (tool.OWN, tool.COMPAT):
+                if (program, words) == (tool.COMPAT, "read --json"):
+                    continue
+                target = path + ":a.txt" if words == "cat" else path
+                result = subprocess.run("exec %s %s %s > /dev/full" % (program, words, target), shell=True,
+                                        stderr=subprocess.PIPE, text=True)
+                self.assertEqual(result.returncode, 1, words)
+                self.assertIn("standard output", result.stderr)
+
     def test_hostile_text_cannot_garble_a_terminal(self):
         path = self.artifact(payloads=[payload("x", [], {"k": "\x1b[31m"})])
 
