@@ -25,6 +25,8 @@ ALLOWED = {
     "core/app": ["core/base", "core/os", "core/artifact", "core/fetch", "core/store", "core/host",
                  "core/flow"],
     "modules": ["include", "sdk"],
+    # The kit runs modules as the client does: with the client's own code.
+    "sdk/kit": ["include", "core/artifact", "core/base", "core/host", "core/os"],
     "sdk": ["include", "core/artifact", "core/base", "core/os"],
     "examples": ["include"],
 }

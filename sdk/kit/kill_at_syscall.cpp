@@ -1,4 +1,4 @@
-#include "tests/support/kill_at_syscall.hpp"
+#include "sdk/kit/kill_at_syscall.hpp"
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -16,9 +16,9 @@
 #include <stdexcept>
 #include <vector>
 
-#include "tests/support/changing_calls.hpp"
+#include "sdk/kit/changing_calls.hpp"
 
-namespace patchbay::testing {
+namespace patchbay::kit {
 namespace {
 
 std::runtime_error failed(const std::string& what) {
@@ -213,4 +213,4 @@ Cut run_and_cut(const TracedProgram& program, unsigned nth, Victim victim, Count
   return Tracer{program, nth, victim, counted}.run();
 }
 
-}  // namespace patchbay::testing
+}  // namespace patchbay::kit

@@ -9,7 +9,7 @@
 #include <vector>
 
 /// Which system calls change something that outlives the process that makes them.
-namespace patchbay::testing {
+namespace patchbay::kit {
 
 using Arguments = std::array<unsigned long long, 6>;
 
@@ -25,4 +25,4 @@ std::optional<ChangingCall> changing_call(pid_t pid, long number, const Argument
 /// others run at full speed. Without a tracer they fail.
 std::vector<sock_filter> filter_of_changing_calls();
 
-}  // namespace patchbay::testing
+}  // namespace patchbay::kit

@@ -1,4 +1,4 @@
-#include "tests/support/changing_calls.hpp"
+#include "sdk/kit/changing_calls.hpp"
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace patchbay::testing {
+namespace patchbay::kit {
 namespace {
 
 // What decides whether a call changes something, and where its subject is.
@@ -77,6 +77,11 @@ constexpr std::array kCalls{
 };
 #undef PB_CALL
 
+/// An address in another process, as process_vm_readv wants it.
+void* pointer_of(unsigned long long address) {
+  return reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr): it is a number
+}
+
 std::string text_at(pid_t pid, unsigned long long address) {
   std::string text;
   std::array<char, 256> chunk{};
@@ -84,7 +89,7 @@ std::string text_at(pid_t pid, unsigned long long address) {
     // Stay inside a page: the next one may not be there.
     const auto in_page = 4096 - address % 4096;
     iovec local{chunk.data(), std::min<std::size_t>(chunk.size(), in_page)};
-    iovec remote{reinterpret_cast<void*>(address), local.iov_len};
+    iovec remote{pointer_of(address), local.iov_len};
     const auto count = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
     if (count <= 0) break;
     const std::string_view part{chunk.data(), static_cast<std::size_t>(count)};
@@ -114,7 +119,7 @@ bool may_create(unsigned long long flags) {
 unsigned long long flags_in_how(pid_t pid, unsigned long long address) {
   unsigned long long flags = 0;
   iovec local{&flags, sizeof flags};
-  iovec remote{reinterpret_cast<void*>(address), sizeof flags};
+  iovec remote{pointer_of(address), sizeof flags};
   return ::process_vm_readv(pid, &local, 1, &remote, 1, 0) == sizeof flags ? flags : 0;
 }
 
@@ -139,11 +144,9 @@ std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& argumen
     case Kind::fd:
       return subject_of_fd(pid, arguments[0]);
     case Kind::write_fd:
-      return if_file(arguments[0]);
     case Kind::send_to:
       return if_file(arguments[0]);
     case Kind::copy_to:
-      return if_file(arguments[2]);
     case Kind::splice_to:
       return if_file(arguments[2]);
     case Kind::open_path:
@@ -196,4 +199,4 @@ std::vector<sock_filter> filter_of_changing_calls() {
   return filter;
 }
 
-}  // namespace patchbay::testing
+}  // namespace patchbay::kit

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "sdk/kit/finding.hpp"
+#include "sdk/kit/walk.hpp"
+
+/// `patchbay-module check`.
+namespace patchbay::kit {
+
+struct CheckOptions {
+  std::string module;                ///< path of an executable or a plugin
+  std::string type;                  ///< empty: the file's name
+  std::vector<std::string> payload;  ///< files; none: the kit makes one
+  std::string meta_data;             ///< JSON; empty: none
+  std::string artifact;              ///< instead of payload and meta_data
+  std::vector<std::string> only;     ///< names of cases; none: all
+  std::string keep;                  ///< existing directory for what each case has changed
+  std::chrono::seconds call_limit{10};
+  std::string repeat;  ///< the command line without --only, for the findings
+};
+
+/// The module, its type, and what it is checked with.
+Result<Subject> make_subject(const CheckOptions& options);
+
+/// Plays the cases. `unsupported` when this machine does not let us make a throw-away root.
+Result<CheckReport> check(const CheckOptions& options);
+
+}  // namespace patchbay::kit

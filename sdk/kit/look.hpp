@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/result.hpp"
+#include "sdk/kit/check.hpp"
+
+/// Commands that only look.
+namespace patchbay::kit {
+
+/// `list`: every module in the directories (none: where a device looks), with its binding, version
+/// and digest, the shadowed ones marked. Returns the exit status.
+int list_modules(std::vector<std::string> directories, ReportFormat format);
+
+/// `describe`: prints the Describe object. A plugin is not run for that.
+Status describe_module(const CheckOptions& options);
+
+}  // namespace patchbay::kit

@@ -1,0 +1,284 @@
+#include "sdk/kit/walk.hpp"
+
+#include <unistd.h>
+
+#include <exception>
+
+#include "core/base/bytes.hpp"
+#include "core/os/file.hpp"
+
+namespace patchbay::kit {
+namespace {
+
+using host::Call;
+
+// Far more than a module needs that ends, also on a busy machine.
+constexpr std::chrono::seconds kGrace{4};
+constexpr const char* kDatastore = "/var/lib/patchbay-check";
+
+host::TreeContent content_for(const Sample& sample) {
+  host::TreeContent content;
+  content.current_artifact_name = "release-1";
+  content.current_device_type = "checked-device";
+  content.artifact_name = "release-2";
+  content.payload_type = sample.type;
+  content.header_info =
+      R"({"payloads":[{"type":")" + sample.type +
+      R"("}],"artifact_provides":{"artifact_name":"release-2"},"artifact_depends":{"device_type":["checked-device"]}})";
+  content.type_info = R"({"type":")" + sample.type + "\"}";
+  content.meta_data = sample.meta_data;
+  return content;
+}
+
+host::ModuleSettings settings_of(const Subject& subject) {
+  host::ModuleSettings settings;
+  settings.environment = subject.environment;
+  settings.timeout = subject.call_limit;
+  settings.grace = kGrace;
+  settings.skip_patience = std::chrono::seconds{1};
+  settings.host_program = subject.program;
+  return settings;
+}
+
+bool is_allowed(Call question, const std::string& answer) {
+  const bool yes_no = answer.empty() || answer == "Yes" || answer == "No";
+  return yes_no || (question == Call::needs_artifact_reboot && answer == "Automatic");
+}
+
+}  // namespace
+
+/// Keeps what the module says, and whether SIGKILL was needed.
+class Walk::Listener final : public Log {
+ public:
+  explicit Listener(std::string& text) : text_{text} {}
+  void write(LogLevel, std::string_view message) override {
+    if (text_.size() < kMiB) text_ += std::string{message} + "\n";
+  }
+
+ private:
+  std::string& text_;
+};
+
+Walk::Walk(const Subject& subject, Stage& stage, CaseResult& result)
+    : Walk{subject, subject.sample, stage, result} {
+}
+
+Walk::Walk(const Subject& subject, const Sample& sample, Stage& stage, CaseResult& result)
+    : subject_{subject},
+      sample_{sample},
+      stage_{stage},
+      result_{result},
+      tree_{kDatastore, 0},
+      listener_{std::make_shared<Listener>(log_text_)} {
+  begin();
+}
+
+void Walk::begin() {
+  module_.reset();
+  rollback_.reset();
+  const auto made = tree_.create(content_for(sample_));
+  if (!made) find("kit", "a work tree can be made", made.error().message());
+}
+
+host::Module* Walk::module() {
+  if (!module_) {
+    auto bound =
+        host::bind_module(subject_.file, tree_.path(), settings_of(subject_), *listener_, nullptr);
+    if (!bound) {
+      find("starts", "the module can be started", bound.error().message());
+      return nullptr;
+    }
+    module_ = std::move(*bound);
+  }
+  return module_.get();
+}
+
+void Walk::note(std::string_view what) {
+  done_ += (done_.empty() ? "" : ", ") + std::string{what};
+}
+
+void Walk::find(const std::string& rule, const std::string& expected, const std::string& happened) {
+  for (const Finding& known : result_.findings) {
+    if (known.rule == rule) return;  // said once a case is enough
+  }
+  result_.findings.push_back({rule, done_, expected, happened});
+}
+
+Status Walk::download(Pace pace) {
+  note("Download");
+  auto* const module = this->module();
+  if (module == nullptr) return Error{ErrorCode::module_failed, "not started"};
+  SampleSource source{sample_, pace};
+  auto status = module->download(source);
+  streams_ = status && !sample_.files.empty() && !os::exists(tree_.path() + "/files");
+  return status;
+}
+
+Status Walk::call(Call call) {
+  note(to_string(call));
+  auto* const module = this->module();
+  if (module == nullptr) return Error{ErrorCode::module_failed, "not started"};
+  return module->call(call);
+}
+
+void Walk::judge(const Error& error, std::string_view call) {
+  if (error.code() == ErrorCode::timeout) {
+    find("ends-in-time", "every call ends within its time limit", error.message());
+    return;
+  }
+  find("succeeds", std::string{call} + " succeeds here", error.message());
+}
+
+bool Walk::must(Call call) {
+  const auto status = this->call(call);
+  if (!status) judge(status.error(), to_string(call));
+  return bool{status};
+}
+
+bool Walk::must_download(Pace pace) {
+  const auto status = download(pace);
+  if (!status) judge(status.error(), "Download");
+  return bool{status};
+}
+
+std::string Walk::ask(Call question) {
+  note(to_string(question));
+  auto* const module = this->module();
+  if (module == nullptr) return {};
+  const auto answer = module->ask(question);
+  if (!answer) {
+    judge(answer.error(), to_string(question));
+    return {};
+  }
+  if (!is_allowed(question, *answer)) {
+    find("answers", "an answer is Yes, No, Automatic where that makes sense, or nothing: exactly",
+         std::string{to_string(question)} + " was answered with \"" + printable(*answer) + "\"");
+    return {};
+  }
+  return *answer;
+}
+
+bool Walk::supports_rollback() {
+  if (!rollback_) rollback_ = ask(Call::supports_rollback) == "Yes";
+  return *rollback_;
+}
+
+void Walk::cut_power() {
+  note("power cut");
+  module_.reset();
+  stage_.cut_power();
+}
+
+TracedProgram Walk::one_call(Call call) const {
+  TracedProgram program;
+  program.argv = {subject_.program,   kCallOnce,    subject_.file.type,
+                  subject_.file.path, tree_.path(), std::string{to_string(call)}};
+  program.environment = subject_.environment;
+  return program;
+}
+
+bool Walk::cut_in(Call call, unsigned nth) {
+  module_.reset();
+  const Cut cut = run_and_cut(one_call(call), nth);
+  if (cut.reached) {
+    note("power cut in " + std::string{to_string(call)} + " in front of " + cut.call + " " +
+         printable(cut.subject));
+    stage_.cut_power();
+  }
+  return cut.reached;
+}
+
+unsigned Walk::changes_of(Call call) {
+  module_.reset();
+  try {
+    return run_and_cut(one_call(call), 0).calls;
+  } catch (const std::exception&) {
+    return 0;  // no ptrace here; the case says that it could not be played
+  }
+}
+
+bool Walk::finish_update() {
+  const auto reboot = ask(Call::needs_artifact_reboot);
+  if (reboot == "Yes" && !must(Call::artifact_reboot)) return false;
+  if (reboot == "Automatic") cut_power();
+  if ((reboot == "Yes" || reboot == "Automatic") && !must(Call::artifact_verify_reboot))
+    return false;
+  return must(Call::artifact_commit);
+}
+
+bool Walk::undo_if_possible() {
+  if (supports_rollback() && !call(Call::artifact_rollback)) {
+    must(Call::artifact_failure);
+    must(Call::cleanup);
+    end();
+    return false;
+  }
+  undo();
+  return true;
+}
+
+void Walk::undo() {
+  if (supports_rollback()) {
+    must(Call::artifact_rollback);
+    const auto reboot = ask(Call::needs_artifact_reboot);
+    if (reboot == "Yes") must(Call::artifact_rollback_reboot);
+    if (reboot == "Automatic") cut_power();
+    if (reboot == "Yes" || reboot == "Automatic") must(Call::artifact_verify_rollback_reboot);
+  }
+  must(Call::artifact_failure);
+  must(Call::cleanup);
+  end();
+}
+
+void Walk::undo_download() {
+  must(Call::cleanup);
+  end();
+}
+
+void Walk::end() {
+  module_.reset();
+  const auto removed = tree_.remove();
+  if (!removed) find("kit", "the work tree can be removed", removed.error().message());
+}
+
+void Walk::expect_as_before(const std::string& why) {
+  expect_tidy();
+  const auto changes = stage_.changes();
+  if (changes.empty() || !stage_.temporary(changes).empty()) return;
+  find("restores", "everything is as before " + why, to_text(changes));
+}
+
+void Walk::expect_tidy() {
+  const auto left = stage_.processes(-1);
+  if (!left.empty()) {
+    find("no-processes", "a call leaves no process behind", left.front() + " still runs");
+  }
+  const auto changes = stage_.changes();
+  const auto temporary = stage_.temporary(changes);
+  if (!temporary.empty()) {
+    find("tidy", "nothing is left behind after Cleanup", to_text(temporary));
+  }
+  const auto backups = stage_.forgotten_backups(changes);
+  if (!backups.empty()) {
+    find("tidy", "nothing is left behind after Cleanup",
+         backups.front() + " still holds what was there before the update");
+  }
+}
+
+int run_one_call(const std::string& type, const std::string& path, const std::string& tree,
+                 const std::string& call) {
+  NullLog log;
+  host::ModuleSettings settings;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+    settings.environment.emplace_back(*entry);
+  const auto binding = path.ends_with(".so") ? host::Binding::plugin : host::Binding::executable;
+  const auto module = host::bind_module({type, path, binding}, tree, settings, log, nullptr);
+  if (!module) return 1;
+  for (int number = 0; number <= static_cast<int>(Call::cleanup); ++number) {
+    const auto candidate = static_cast<Call>(number);
+    if (to_string(candidate) == call) return (*module)->call(candidate) ? 0 : 1;
+  }
+  return 1;
+}
+
+}  // namespace patchbay::kit

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/host/module.hpp"
+#include "core/host/work_tree.hpp"
+#include "sdk/kit/finding.hpp"
+#include "sdk/kit/kill_at_syscall.hpp"
+#include "sdk/kit/sample.hpp"
+#include "sdk/kit/stage.hpp"
+
+/// One update of one module on a stage, call by call, with the rules it has to keep.
+namespace patchbay::kit {
+
+/// What is checked.
+struct Subject {
+  host::ModuleFile file;
+  Sample sample;
+  std::string program;  ///< this program: becomes the module host, and one call of a module
+  std::chrono::milliseconds call_limit{std::chrono::seconds{10}};
+  std::vector<std::string> environment;
+};
+
+class Walk {
+ public:
+  Walk(const Subject& subject, Stage& stage, CaseResult& result);
+  /// The same with another payload.
+  Walk(const Subject& subject, const Sample& sample, Stage& stage, CaseResult& result);
+
+  // ---- what is done ----
+
+  /// A fresh work tree, and a module that has seen nothing.
+  void begin();
+  /// Download; success, or the error that the module made of it.
+  Status download(Pace pace = {});
+  Status call(host::Call call);
+  /// The answer; an answer that is none, or a failure, is a finding, and "".
+  std::string ask(host::Call question);
+  /// A call that has to succeed: failing is a finding. Returns whether it did.
+  bool must(host::Call call);
+  bool must_download(Pace pace = {});
+  /// Everything the module and its processes hold in memory is gone, and /tmp, /run, /dev/shm.
+  void cut_power();
+  /// Stopped for good in front of the `nth` change that the call makes; false when it makes fewer.
+  bool cut_in(host::Call call, unsigned nth);
+  /// How many changes the call makes, found out by running it; 0 when that cannot be traced.
+  unsigned changes_of(host::Call call);
+
+  /// From after a successful ArtifactInstall to the end of a good update.
+  bool finish_update();
+  /// What the client does after a failure: rollback where that is supported, failure, cleanup.
+  void undo();
+  /// The same where ArtifactRollback may well fail: false when it did.
+  bool undo_if_possible();
+  /// What the client does after a failed Download: Cleanup alone.
+  void undo_download();
+  /// The work tree goes, as after every Cleanup.
+  void end();
+  /// Adds to the story in the findings.
+  void note(std::string_view what);
+  /// Begins a new story in the findings.
+  void forget() { done_.clear(); }
+
+  // ---- what has to hold ----
+
+  /// Nothing of the machine differs from what it was.
+  void expect_as_before(const std::string& why);
+  /// No processes, no temporary files, no forgotten backups.
+  void expect_tidy();
+  /// A call that has failed although it had no reason to.
+  void judge(const Error& error, std::string_view call);
+  void find(const std::string& rule, const std::string& expected, const std::string& happened);
+
+  [[nodiscard]] Log& quiet() { return *listener_; }
+  [[nodiscard]] bool supports_rollback();
+  [[nodiscard]] bool streams() const { return streams_; }
+  [[nodiscard]] Stage& stage() { return stage_; }
+  [[nodiscard]] const host::WorkTree& tree() const { return tree_; }
+  [[nodiscard]] const std::string& log() const { return log_text_; }
+
+ private:
+  class Listener;
+  host::Module* module();
+  [[nodiscard]] TracedProgram one_call(host::Call call) const;
+
+  const Subject& subject_;
+  const Sample& sample_;
+  Stage& stage_;
+  CaseResult& result_;
+  host::WorkTree tree_;
+  std::shared_ptr<Log> listener_;
+  std::string log_text_;
+  std::unique_ptr<host::Module> module_;
+  std::optional<bool> rollback_;
+  std::string done_;
+  bool streams_ = false;
+};
+
+/// argv[1] of a traced process.
+inline constexpr const char* kCallOnce = "call-once";
+/// Runs one call of a module and exits: what a traced process of cut_in() does.
+int run_one_call(const std::string& type, const std::string& path, const std::string& tree,
+                 const std::string& call);
+
+}  // namespace patchbay::kit

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""planted_test.py PATCHBAY_MODULE MODULE: checks one module with a planted mistake. Its line
+"finds: RULE" names the only rule that may report something ("nothing" for a correct module)."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+kit, module = sys.argv[1:3]
+repeat = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+
+
+def expected_of(path):
+    with open(path, "rb") as f:
+        found = re.search(rb"finds: ([a-z-]+)", f.read())
+    return set() if found[1] == b"nothing" else {found[1].decode()}
+
+
+def stage(directory):
+    """The module in a machine of its own, outside of /tmp: that is emptied by power cuts."""
+    planted = os.path.dirname(module)
+    for name in ("base.sh", os.path.basename(module)):
+        if os.path.exists(os.path.join(planted, name)):
+            shutil.copy2(os.path.join(planted, name), directory)
+    os.mkdir(os.path.join(directory, "machine"))
+    config = os.path.join(directory, "machine", "config")
+    with open(config, "w") as f:
+        f.write("what was there before\n")
+    os.chmod(config, 0o640)
+    if os.geteuid() == 0:
+        os.chown(config, 2, 3)
+    os.setxattr(config, "user.note", b"keep me")
+    return os.path.join(directory, os.path.basename(module))
+
+
+def check(path):
+    payload = os.path.join(os.path.dirname(path), "payload")
+    with open(payload, "w") as f:
+        f.write("what is new\n" * 2000)
+    run = subprocess.run([kit, "check", path, "--payload", payload, "--json", "--call-limit", "8"],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if run.returncode == 2 and "throw-away root" in run.stderr:
+        print("skipped:", run.stderr.strip())
+        sys.exit(77)
+    if run.returncode not in (0, 1):
+        sys.exit(f"exit {run.returncode}: {run.stderr}")
+    report = json.loads(run.stdout)
+    if (run.returncode == 1) != bool(report["findings"]):
+        sys.exit(f"exit {run.returncode} with {len(report['findings'])} findings")
+    return report
+
+
+with tempfile.TemporaryDirectory(dir=os.getcwd()) as directory:
+    wanted = expected_of(module)
+    path = stage(directory)
+    for _ in range(repeat):
+        report = check(path)
+        rules = {finding["rule"] for finding in report["findings"]}
+        if rules != wanted:
+            print(json.dumps(report["findings"], indent=1))
+            sys.exit(f"{os.path.basename(module)}: want {sorted(wanted)}, have {sorted(rules)}")
+        for finding in report["findings"]:
+            if not all(finding[key] for key in ("done", "expected", "happened", "repeat")):
+                sys.exit(f"an incomplete finding: {finding}")
+    print(f"{os.path.basename(module)}: {sorted(wanted) or 'nothing found'}, as it should be")

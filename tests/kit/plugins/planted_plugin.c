@@ -1,0 +1,106 @@
+/* Plugins for the kit: PLANTED says which mistake each has. They put one file into /etc. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "patchbay/module.h"
+
+enum { NONE, STATE_IN_MEMORY, CRASHES_IN_COMMIT, EXITS_IN_INSTALL, ROLLBACK_DOES_NOTHING };
+
+/* Read by planted_test.py. */
+__attribute__((used)) static const char kExpectation[] = "finds: " PLANTED_RULE;
+
+struct pb_module {
+  const pb_host_t* host;
+  int begun;
+};
+
+static const char kTarget[] = "/etc/patchbay-planted";
+
+static int32_t create(const pb_host_t* host, pb_module_t** module, pb_error_t* error) {
+  *module = calloc(1, sizeof **module);
+  if (*module == NULL) return pb_fail(error, PB_FAILED, "out of memory");
+  (*module)->host = host;
+  return PB_OK;
+}
+
+static void destroy(pb_module_t* module) {
+  free(module);
+}
+
+static int32_t yes(pb_module_t* module, int32_t* answer, pb_error_t* error) {
+  (void)module;
+  (void)error;
+  *answer = PB_YES;
+  return PB_OK;
+}
+
+static int32_t put(const void* bytes, size_t size, pb_error_t* error) {
+  char fresh[64];
+  snprintf(fresh, sizeof fresh, "%s.new", kTarget);
+  FILE* file = fopen(fresh, "w");
+  if (file == NULL) return pb_fail(error, PB_IO, "cannot write /etc/patchbay-planted.new");
+  int failed = size != 0 && fwrite(bytes, size, 1, file) != 1;
+  failed |= fflush(file) != 0 || fsync(fileno(file)) != 0;
+  failed |= fclose(file) != 0;
+  if (failed || rename(fresh, kTarget) != 0) {
+    unlink(fresh);
+    return pb_fail(error, PB_IO, "cannot write /etc/patchbay-planted");
+  }
+  return PB_OK;
+}
+
+static int32_t install(pb_module_t* module, pb_error_t* error) {
+  if (PLANTED == EXITS_IN_INSTALL) exit(0);
+  if (PLANTED == STATE_IN_MEMORY) {
+    module->begun = 1;
+  } else {
+    int32_t code = module->host->set_state(module->host, pb_string("begun"), "1", 1, error);
+    if (code != PB_OK) return code;
+  }
+  return put("new\n", 4, error);
+}
+
+static int32_t commit(pb_module_t* module, pb_error_t* error) {
+  (void)module;
+  (void)error;
+  if (PLANTED == CRASHES_IN_COMMIT) abort();
+  return PB_OK;
+}
+
+static int32_t rollback(pb_module_t* module, pb_error_t* error) {
+  char begun[4];
+  uint64_t size = 0;
+  if (PLANTED == ROLLBACK_DOES_NOTHING) return PB_OK;
+  if (PLANTED == STATE_IN_MEMORY) {
+    if (module->begun) unlink(kTarget);
+    return PB_OK;
+  }
+  int32_t code =
+      module->host->get_state(module->host, pb_string("begun"), begun, sizeof begun, &size, error);
+  if (code == PB_NOT_FOUND) return PB_OK;
+  if (code != PB_OK) return code;
+  char fresh[64];
+  snprintf(fresh, sizeof fresh, "%s.new", kTarget);
+  unlink(fresh);
+  unlink(kTarget);
+  return PB_OK;
+}
+
+const pb_plugin_t pb_plugin_v1 = {
+    .size = sizeof(pb_plugin_t),
+    .interface_major = PB_INTERFACE_MAJOR,
+    .interface_minor = PB_INTERFACE_MINOR,
+    .capabilities = PB_CAPABILITY_ROLLBACK,
+    .description = "Has a mistake",
+    .writes = "/etc/patchbay-planted\n/etc/patchbay-planted.new",
+    .create = create,
+    .destroy = destroy,
+    .supports_rollback = yes,
+    .artifact_install = install,
+    .artifact_commit = commit,
+    .artifact_rollback = rollback,
+};
