@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -292,6 +293,8 @@ def main(arguments):
     if "PATCHBAY_BENCH_MOUNTS" not in os.environ:
         os.environ["PATCHBAY_BENCH_MOUNTS"] = "own"
         os.execvp("unshare", ["unshare", "--mount", sys.executable, __file__, *arguments])
+    # Ended from outside, it gives its loop devices back all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bench = RootfsBench(options)
     try:
         facts = install_bench.machine(bench)
