@@ -8,47 +8,23 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
+
+import debian
 
 PACKAGES, ROOT_TAR, MAKE_ARTIFACT = sys.argv[1:4]
 SKIPPED = 77
 
 
-class System:
-    """A root directory with its own mounts and processes; `run` starts commands in it."""
-
-    def __init__(self):
-        self.root = tempfile.mkdtemp(prefix="patchbay-packages-", dir="/var/tmp")
-        subprocess.run(["tar", "-C", self.root, "--numeric-owner", "-xf", ROOT_TAR], check=True)
-
-    def remove(self):
-        shutil.rmtree(self.root, ignore_errors=True)
-
-    def path(self, name):
-        return os.path.join(self.root, name.lstrip("/"))
-
-    def run(self, command, code=0):
-        inner = ('mount -t proc proc "$0/proc"; mount --bind /dev "$0/dev"; '
-                 'exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 '
-                 'DEBIAN_FRONTEND=noninteractive sh -c "$1"')
-        done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inner, self.root,
-                               command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, timeout=300)
-        if done.returncode != code:
-            raise AssertionError("%s: exit %d, wanted %d\n%s" % (command, done.returncode, code, done.stdout))
-        return done.stdout
-
-    def files(self):
-        """Everything but what apt and dpkg keep for themselves."""
-        kept = ("var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "proc", "dev", "tmp", "deb", "etc/ld.so.cache")
-        found = set()
-        for top, names, files in os.walk(self.root):
-            relative = os.path.relpath(top, self.root)
-            names[:] = [name for name in names
-                        if os.path.relpath(os.path.join(top, name), self.root) not in kept]
-            found |= {os.path.join(relative, name) for name in names + files}
-        return found
+def files(system):
+    """Everything but what apt and dpkg keep for themselves."""
+    kept = ("var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "proc", "dev", "tmp", "deb", "etc/ld.so.cache")
+    found = set()
+    for top, names, others in os.walk(system.base):
+        relative = os.path.relpath(top, system.base)
+        names[:] = [name for name in names if os.path.relpath(os.path.join(top, name), system.base) not in kept]
+        found |= {os.path.join(relative, name) for name in names + others}
+    return found
 
 
 class Packages(unittest.TestCase):
@@ -60,14 +36,14 @@ class Packages(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_install_use_and_purge(self):
-        system = System()
+        system = debian.unpack(ROOT_TAR)
         self.addCleanup(system.remove)
-        shutil.copytree(PACKAGES, system.path("deb"), ignore=lambda _, names: [n for n in names if not n.endswith(".deb")])
+        debian.packages_into(system, PACKAGES)
         system.run("apt-get update -q")
         # What the packages depend on is the system's: it stays when they go.
         system.run("apt-get install -qy --no-install-recommends libisal2 libssl3 libzstd1 liblzma5 libstdc++6 libarchive13 "
                    "libdeflate0 libyaml-cpp0.7 adduser")
-        before = system.files()
+        before = files(system)
         system.run("apt-get install -qy --no-install-recommends /deb/patchbay_*.deb /deb/patchbay-modules_*.deb")
 
         self.name_of_the_device(system)
@@ -77,8 +53,8 @@ class Packages(unittest.TestCase):
 
         system.run("apt-get purge -qy patchbay patchbay-modules patchbay-mender-compat")
         system.run("rm -rf /srv/app.conf")
-        self.assertEqual(sorted(system.files() - before), [])
-        self.assertEqual(sorted(before - system.files()), [])
+        self.assertEqual(sorted(files(system) - before), [])
+        self.assertEqual(sorted(before - files(system)), [])
 
     def name_of_the_device(self, system):
         architecture = system.run("dpkg --print-architecture").strip()

@@ -1,0 +1,176 @@
+#include "modules/deb/apt.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "modules/deb/tools.hpp"
+#include "patchbay/files.hpp"
+
+namespace patchbay::deb {
+namespace {
+
+using module::Error;
+using module::Result;
+using module::Status;
+
+constexpr const char* kSystemSources = "/etc/apt/sources.list.d";
+
+Status link_to(const std::string& target, const std::string& directory) {
+  const std::string link = module::join_path(directory, module::base_name(target));
+  if (::symlink(target.c_str(), link.c_str()) == 0) return module::Done{};
+  return Error::from_errno(errno, "link " + link);
+}
+
+Status make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return module::Done{};
+  return Error::from_errno(errno, "create " + path);
+}
+
+/// The paragraph of a package in the index of a repository.
+Result<std::string> index_entry(const Package& package) {
+  PATCHBAY_TRY(const auto sum, output_of("sha256sum", {"--binary", package.file}));
+  std::string entry = package.control;
+  while (!entry.empty() && entry.back() == '\n')
+    entry.pop_back();
+  return entry + "\nFilename: ./" + module::base_name(package.file) +
+         "\nSize: " + std::to_string(package.size) + "\nSHA256: " + sum.substr(0, 64) + "\n\n";
+}
+
+/// The word of `line` that begins at `at`, without what encloses it.
+std::string word_at(const std::string& line, std::size_t at) {
+  const auto end = line.find_first_of(" ])", at);
+  return line.substr(at, end == std::string::npos ? end : end - at);
+}
+
+}  // namespace
+
+std::string describe(const Change& change) {
+  if (change.from.empty()) return "install " + change.package + " " + change.to;
+  if (change.to.empty()) return "remove " + change.package + " " + change.from;
+  return "replace " + change.package + " " + change.from + " by " + change.to;
+}
+
+std::vector<Change> parse_simulation(const std::string& output) {
+  std::vector<Change> changes;
+  for (const std::string& line : lines_of(output)) {
+    const bool installs = line.starts_with("Inst ");
+    if (!installs && !line.starts_with("Remv ")) continue;
+    Change change;
+    change.package = word_at(line, 5);
+    const std::size_t rest = 5 + change.package.size();
+    const auto old = line.find(" [", rest);
+    const auto fresh = installs ? line.find(" (", rest) : std::string::npos;
+    if (old == rest) change.from = word_at(line, old + 2);
+    if (fresh != std::string::npos) change.to = word_at(line, fresh + 2);
+    const auto same = std::find_if(changes.begin(), changes.end(), [&](const Change& known) {
+      return known.package == change.package;
+    });
+    if (same == changes.end()) {
+      changes.push_back(std::move(change));
+    } else {
+      if (same->from.empty()) same->from = change.from;
+      same->to = change.to;
+    }
+  }
+  return changes;
+}
+
+Status Apt::prepare() const {
+  PATCHBAY_CHECK(module::remove_tree(directory_));
+  for (const char* part : {"", "/lists", "/lists/partial", "/cache", "/cache/archives",
+                           "/cache/archives/partial", "/sources"}) {
+    PATCHBAY_CHECK(make_directory(directory_ + part));
+  }
+  PATCHBAY_CHECK(write_index());
+  PATCHBAY_CHECK(write_sources());
+  auto arguments = options();
+  arguments.insert(arguments.end(), {"--quiet=2", "update"});
+  return run_tool("apt-get", std::move(arguments)).context("read the payload as a repository");
+}
+
+Status Apt::write_index() const {
+  std::string index;
+  for (const Package& package : packages_) {
+    PATCHBAY_TRY(const auto entry, index_entry(package));
+    index += entry;
+  }
+  for (const Package& package : packages_) {
+    PATCHBAY_CHECK(link_to(package.file, directory_));
+  }
+  return module::replace_file(directory_ + "/Packages", index, 0644);
+}
+
+/// Our repository, and the system's beside it if they may be asked.
+Status Apt::write_sources() const {
+  const std::string sources = directory_ + "/sources";
+  if (request_.repositories && module::exists(kSystemSources)) {
+    PATCHBAY_TRY(const auto names, module::list_directory(kSystemSources));
+    for (const std::string& name : names) {
+      PATCHBAY_CHECK(link_to(module::join_path(kSystemSources, name), sources));
+    }
+  }
+  return module::replace_file(sources + "/patchbay-payload.list",
+                              "deb [trusted=yes] file:" + directory_ + " ./\n", 0644);
+}
+
+std::vector<std::string> Apt::options() const {
+  const auto set = [](const std::string& name, const std::string& value) {
+    return "--option=" + name + "=" + value;
+  };
+  const bool keep = request_.conffiles == Request::Conffiles::keep;
+  std::vector<std::string> options{
+      set("Dir::State::Lists", directory_ + "/lists"), set("Dir::Cache", directory_ + "/cache"),
+      set("Dir::Etc::SourceParts", directory_ + "/sources"),
+      // The work tree is root's alone, and nothing here comes from a network unless asked for.
+      set("APT::Sandbox::User", "root"), set("APT::Get::AutomaticRemove", "false"),
+      set("APT::Install-Recommends", "false"),
+      set("DPkg::Lock::Timeout", std::to_string(PackageLock::kWaitMinutes * 60)),
+      // Its output goes to a log, never to a terminal.
+      set("Dpkg::Use-Pty", "false"),
+      std::string{"--option=Dpkg::Options::=--force-"} + (keep ? "confold" : "confnew"),
+      "--assume-yes", "--allow-downgrades"};
+  if (!request_.repositories) options.push_back(set("Dir::Etc::SourceList", "/dev/null"));
+  if (!request_.allow_removals) options.emplace_back("--no-remove");
+  if (request_.allow_held) options.emplace_back("--allow-change-held-packages");
+  return options;
+}
+
+std::vector<std::string> Apt::wanted() const {
+  std::vector<std::string> wanted;
+  for (const Package& package : packages_) {
+    const auto& names = request_.install;
+    if (!names.empty() && std::find(names.begin(), names.end(), package.name) == names.end())
+      continue;
+    const std::string architecture =
+        package.architecture == "all" ? std::string{} : ":" + package.architecture;
+    wanted.push_back(package.name + architecture + "=" + package.version);
+  }
+  return wanted;
+}
+
+Result<std::vector<Change>> Apt::simulate() const {
+  auto arguments = options();
+  // Removals are judged by us, who can say which they are.
+  std::erase(arguments, "--no-remove");
+  arguments.insert(arguments.end(), {"--simulate", "--allow-change-held-packages", "install"});
+  const auto packages = wanted();
+  arguments.insert(arguments.end(), packages.begin(), packages.end());
+  PATCHBAY_TRY(
+      const auto output,
+      output_of("apt-get", std::move(arguments))
+          .context("the packages cannot be installed here (see the log for apt's reasons)"));
+  return parse_simulation(output);
+}
+
+Status Apt::install() const {
+  auto arguments = options();
+  arguments.insert(arguments.end(), {"--quiet=2", "install"});
+  const auto packages = wanted();
+  arguments.insert(arguments.end(), packages.begin(), packages.end());
+  return run_tool("apt-get", std::move(arguments));
+}
+
+}  // namespace patchbay::deb

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "patchbay/fd.hpp"
+#include "patchbay/result.hpp"
+#include "patchbay/run.hpp"
+
+/// Debian's own programs, and how they are run: never asking, in a language that can be parsed.
+namespace patchbay::deb {
+
+/// Sets what every program here needs in its environment. Once, at the start of a call.
+void prepare_environment();
+
+/// Every program that this module may start. The error names all that are missing.
+module::Status require_tools();
+
+/// Runs `name` with its output in the log. A failure is an error that says how it ended.
+module::Status run_tool(const std::string& name, std::vector<std::string> arguments,
+                        const std::string& input = {});
+
+/// What `name` prints; a failure is an error.
+module::Result<std::string> output_of(const std::string& name, std::vector<std::string> arguments);
+
+/// Lines without their ends; no empty last one.
+std::vector<std::string> lines_of(const std::string& text);
+
+/// The lock that apt, dpkg and their front ends take. For calls of dpkg; apt takes it by itself.
+class PackageLock {
+ public:
+  /// Waits up to `kWaitMinutes` for whoever has it, and for a dpkg that has lost its front end.
+  static module::Result<PackageLock> acquire();
+  static constexpr int kWaitMinutes = 10;
+
+ private:
+  explicit PackageLock(module::Fd frontend) : frontend_{std::move(frontend)} {}
+  module::Fd frontend_;
+};
+
+}  // namespace patchbay::deb

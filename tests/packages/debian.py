@@ -1,0 +1,67 @@
+"""A Debian system in a directory: base systems that are made once, and throw-away layers over them."""
+import os
+import shutil
+import subprocess
+import tempfile
+
+ENTER = r"""
+set -e
+if [ -n "$2" ]; then mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"; root=$2/root
+else root=$1; fi
+mount -t proc proc "$root/proc"; mount --bind /dev "$root/dev"
+exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    sh -c "$3"
+"""
+
+
+class System:
+    """Commands run in mounts and processes of their own: what they start is gone when they end."""
+
+    def __init__(self, base, layered):
+        self.base = base
+        self.layer = tempfile.mkdtemp(prefix="patchbay-layer-", dir="/var/tmp") if layered else ""
+        if layered:
+            for name in ("upper", "work", "root"):
+                os.mkdir(os.path.join(self.layer, name))
+
+    def remove(self):
+        shutil.rmtree(self.layer or self.base, ignore_errors=True)
+
+    def path(self, name):
+        """Where a file of the system lies; in a layer only for what has been written there."""
+        return os.path.join(self.layer + "/upper" if self.layer else self.base, name.lstrip("/"))
+
+    def write(self, name, content, mode=0o644):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(content)
+        os.chmod(path, mode)
+
+    def start(self, command):
+        return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh",
+                                 self.base, self.layer, command],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, command, code=0):
+        process = self.start(command)
+        try:
+            output, _ = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        if code is not None and process.returncode != code:
+            raise AssertionError("%s: exit %d, wanted %d\n%s" % (command, process.returncode, code, output))
+        return output
+
+
+def unpack(tar):
+    base = tempfile.mkdtemp(prefix="patchbay-debian-", dir="/var/tmp")
+    subprocess.run(["tar", "-C", base, "--numeric-owner", "-xf", tar], check=True)
+    return System(base, layered=False)
+
+
+def packages_into(system, directory):
+    """Copies the packages in `directory` to /deb of the system."""
+    shutil.copytree(directory, system.path("deb"),
+                    ignore=lambda _, names: [name for name in names if not name.endswith(".deb")])
