@@ -25,7 +25,7 @@ using ::testing::Not;
 using testing::ProbePlugin;
 
 void hasty(ModuleSettings& settings) {
-  settings.timeout = 300ms;
+  settings.timeout = 1s;
 }
 
 TEST(PluginModule, GivenAPlugin_WhenCalled_ThenOneProcessServesAllCalls) {
@@ -112,7 +112,7 @@ class PluginMisdeeds : public ::testing::TestWithParam<Misdeed> {};
 TEST_P(PluginMisdeeds, GivenIt_WhenTheStateRuns_ThenTheErrorIsPreciseAndTheNextCallWorks) {
   ProbePlugin probe{{{"ArtifactInstall", GetParam().action}},
                     "probe",
-                    [](ModuleSettings& settings) { settings.timeout = 2s; }};
+                    [](ModuleSettings& settings) { settings.timeout = 10s; }};
 
   EXPECT_THAT(probe.module().call(Call::artifact_install),
               FailsWith(GetParam().code, AllOf(HasSubstr("probe: ArtifactInstall: "),
@@ -148,7 +148,7 @@ TEST(PluginModule, GivenAHang_WhenTimeIsOver_ThenItIsStopped) {
 
   EXPECT_THAT(probe.module().call(Call::artifact_install),
               FailsWith(ErrorCode::timeout,
-                        "probe: ArtifactInstall: not finished within 300 ms "
+                        "probe: ArtifactInstall: not finished within 1 s "
                         "(ModuleTimeoutSeconds), stopped"));
 
   EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
@@ -157,12 +157,12 @@ TEST(PluginModule, GivenAHang_WhenTimeIsOver_ThenItIsStopped) {
 
 TEST(PluginModule, GivenOneThatAsksWhetherToStop_WhenTimeIsOver_ThenItEndsAtASafePlace) {
   ProbePlugin probe{{{"ArtifactInstall", "wait-for-cancel"}}, "cancellable", [](ModuleSettings& s) {
-                      s.timeout = 300ms;
+                      s.timeout = 1s;
                       s.grace = 10s;
                     }};
 
   EXPECT_THAT(probe.module().call(Call::artifact_install),
-              FailsWith(ErrorCode::timeout, HasSubstr("not finished within 300 ms")));
+              FailsWith(ErrorCode::timeout, HasSubstr("not finished within 1 s")));
 
   EXPECT_EQ(probe.left("cancelled"), "yes\n");
 }
@@ -315,7 +315,7 @@ TEST(PluginDownload, GivenASlowArtifact_WhenTimeIsOver_ThenThePluginIsNotBlamed)
   MemorySource source{{{.name = "a",
                         .bytes = std::string(3'000'000, 'x'),
                         .broken_at_end = {},
-                        .before_end = [] { std::this_thread::sleep_for(400ms); }},
+                        .before_end = [] { std::this_thread::sleep_for(1300ms); }},
                        {"b", std::string(3'000'000, 'x')}}};
 
   EXPECT_THAT(probe.module().download(source),

@@ -21,6 +21,8 @@ inline ModuleSettings probe_settings(const std::string& out, const Actions& acti
   (void)std::signal(SIGPIPE, SIG_IGN);
   ModuleSettings settings;
   settings.environment = {"PATH=/usr/bin:/bin", "OUT=" + out};
+  // In a build with sanitizers a crash has to be a crash all the same.
+  settings.environment.push_back("ASAN_OPTIONS=handle_segv=0:handle_abort=0:detect_leaks=0");
   for (const auto& [call, action] : actions)
     settings.environment.push_back("PROBE_" + call + "=" + action);
   settings.timeout = std::chrono::seconds{20};
