@@ -281,7 +281,7 @@ int run_module_host(int argc, const char* const* argv) {
       ::fcntl(kHostPlugin, F_GETFD) < 0) {
     (void)std::fprintf(stderr,
                        "patchbay module-host runs a plugin for the client, which starts it itself; "
-                       "to try a plugin, use patchbay-module run\n");
+                       "to try a plugin, use patchbay-module check\n");
     return kUsage;
   }
   // Programs that the plugin starts inherit neither.

@@ -9,8 +9,8 @@
 /// Commands that only look.
 namespace patchbay::kit {
 
-/// `list`: every module in the directories (none: where a device looks), with its binding, version
-/// and digest, the shadowed ones marked. Returns the exit status.
+/// `list`: every module in the directories (none: where a device looks), with its binding and
+/// version, the shadowed ones marked. Returns the exit status.
 int list_modules(std::vector<std::string> directories, ReportFormat format);
 
 /// `describe`: prints the Describe object. A plugin is not run for that.

@@ -27,7 +27,7 @@ check "$work/build/twin" "$work/build/twin.so"
 
 PKG_CONFIG_PATH=$(find "$sdk" -name pkgconfig)
 export PKG_CONFIG_PATH
-flags=$(pkg-config --define-prefix --cflags --libs patchbay-sdk)
+flags=$(pkg-config --cflags --libs patchbay-sdk)
 # The words of $flags are meant to be split.
 # shellcheck disable=SC2086
 g++ -std=c++20 -o "$work/twin" "$here/twin.cpp" $flags
