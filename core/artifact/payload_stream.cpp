@@ -3,6 +3,9 @@
 #include "core/artifact/names.hpp"
 
 namespace patchbay::artifact {
+
+static_assert(TrailingSum::kBehind <= Ring::kKept, "the sum would read what is overwritten");
+
 namespace {
 
 Error invalid(std::string message) {
@@ -60,7 +63,7 @@ Result<ByteSpan> PayloadStream::read() {
   if (file_.empty()) return ByteSpan{};
   PB_TRY(const ByteSpan bytes, tar_->view());
   if (!bytes.empty()) {
-    sum_.update(bytes);
+    PB_CHECK(sum_.update(bytes));
     return bytes;
   }
   PB_TRY(const Digest digest, sum_.finish());

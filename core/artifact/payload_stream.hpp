@@ -9,8 +9,8 @@
 #include "core/artifact/decompress.hpp"
 #include "core/artifact/manifest.hpp"
 #include "core/artifact/ring.hpp"
-#include "core/artifact/sha256.hpp"
 #include "core/artifact/tar_reader.hpp"
+#include "core/artifact/trailing_sum.hpp"
 
 namespace patchbay::artifact {
 
@@ -23,8 +23,8 @@ struct PayloadInput {
   const Limits& limits;
 };
 
-/// The files of one data/NNNN.tar as they come: decompression on a thread, the tar and the
-/// checksums on the caller's side.
+/// The files of one data/NNNN.tar as they come: decompression on one thread, the checksums on
+/// another, the tar on the caller's side.
 class PayloadStream {
  public:
   static Result<std::unique_ptr<PayloadStream>> start(PayloadInput input);
@@ -46,8 +46,8 @@ class PayloadStream {
   std::unique_ptr<Ring> ring_;           ///< reads body_ or decoder_: to be destroyed before them
   std::optional<TarReader> tar_;
   std::set<std::string> seen_;  ///< names of the files so far
-  Sha256 sum_;
-  std::string file_;  ///< name of the file being read; empty between files
+  TrailingSum sum_;             ///< reads the ring's bytes: to be destroyed before it
+  std::string file_;            ///< name of the file being read; empty between files
   Digest expected_{};
 };
 

@@ -28,7 +28,7 @@ struct ReaderOptions {
 
 /// Reads an artifact of format version 3 in one pass, front to back, from any ByteSource; memory
 /// does not depend on the artifact's size. Decompression runs ahead on a thread of its own through
-/// a ring of fixed buffers; hashing happens on the caller's thread.
+/// a ring of fixed buffers; large files are hashed on another while the caller hands them on.
 ///
 /// The order of use is the order of the bytes: open(), then for each payload next_file() and read()
 /// until both are exhausted, then finish(). After an error the reader can only be destroyed.

@@ -50,7 +50,7 @@ void Ring::produce() {
 
 std::optional<std::size_t> Ring::wait_for_free_slot() {
   std::unique_lock lock{mutex_};
-  changed_.wait(lock, [&] { return stop_ || filled_ - freed_ < kSlots; });
+  changed_.wait(lock, [&] { return stop_ || filled_ - taken_ < kSlots - kKept; });
   if (stop_) return std::nullopt;
   return filled_ % kSlots;
 }
@@ -78,26 +78,26 @@ void Ring::publish(std::size_t size, std::optional<Error> error) {
 }
 
 Result<ByteSpan> Ring::peek() {
-  if (available_ == freed_) {
+  if (available_ == taken_) {
     std::unique_lock lock{mutex_};
-    changed_.wait(lock, [&] { return filled_ > freed_ || ended_; });
+    changed_.wait(lock, [&] { return filled_ > taken_ || ended_; });
     available_ = filled_;
-    if (available_ == freed_ && error_) return *error_;
-    if (available_ == freed_) return ByteSpan{};
+    if (available_ == taken_ && error_) return *error_;
+    if (available_ == taken_) return ByteSpan{};
   }
-  const Slot& slot = slots_[freed_ % kSlots];
+  const Slot& slot = slots_[taken_ % kSlots];
   return ByteSpan{slot.bytes.get() + offset_, slot.size - offset_};
 }
 
 void Ring::consume(std::size_t count) {
-  const std::size_t size = slots_[freed_ % kSlots].size;
+  const std::size_t size = slots_[taken_ % kSlots].size;
   assert(offset_ + count <= size);
   offset_ += count;
   if (offset_ < size) return;
   offset_ = 0;
   {
     const std::scoped_lock lock{mutex_};
-    ++freed_;
+    ++taken_;
   }
   changed_.notify_all();
 }

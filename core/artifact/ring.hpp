@@ -16,8 +16,11 @@ namespace patchbay::artifact {
 /// and decompressing overlap with what the consumer does. Memory: kSlots * kSlotBytes.
 class Ring final : public ViewSource {
  public:
-  static constexpr std::size_t kSlots = 4;
+  static constexpr std::size_t kSlots = 6;
   static constexpr std::size_t kSlotBytes = 256 * kKiB;
+  /// Bytes that have been consumed keep their place until so many more slots have been consumed:
+  /// who works on them elsewhere may be so far behind.
+  static constexpr std::size_t kKept = 2;
 
   /// Starts the thread; from now on `producer` belongs to it and must outlive the ring.
   static Result<std::unique_ptr<Ring>> start(ByteSource& producer);
@@ -52,12 +55,13 @@ class Ring final : public ViewSource {
   std::condition_variable changed_;
   // Guarded by mutex_. Slots are numbered on and on; the buffer of slot n is n % kSlots.
   std::size_t filled_ = 0;  ///< slots published so far
-  std::size_t freed_ = 0;   ///< slots the consumer is done with
-  bool ended_ = false;      ///< nothing more will be published
+  std::size_t taken_ =
+      0;                ///< slots consumed so far; the last kKept of them are not yet filled anew
+  bool ended_ = false;  ///< nothing more will be published
   std::optional<Error> error_;
   std::atomic<bool> stop_ = false;  ///< written under mutex_; the thread also reads it without
 
-  std::size_t offset_ = 0;     ///< consumer: bytes taken of slot freed_
+  std::size_t offset_ = 0;     ///< consumer: bytes taken of slot taken_
   std::size_t available_ = 0;  ///< consumer: filled_ as last seen, to take the mutex rarely
   std::thread thread_;
 };
