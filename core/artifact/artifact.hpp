@@ -36,6 +36,7 @@ struct Header {
   std::vector<std::string> depends_names;     ///< artifact_depends.artifact_name
   std::vector<std::string> depends_groups;    ///< artifact_depends.artifact_group
   std::vector<PayloadHeader> payloads;        ///< at least one
+  std::optional<PayloadHeader> augment;       ///< what the unsigned part adds to the only payload
   std::vector<Script> scripts;                ///< in the order of the archive
   std::string header_info;                    ///< JSON text, the bytes of the artifact
 };
@@ -54,6 +55,7 @@ struct PayloadFile {
   std::string sha256;       ///< lower-case hex, from the manifest
   unsigned mode = 0;        ///< permission bits the writer gave it; no module has to obey them
   std::int64_t mtime = 0;   ///< when it was changed before it was packed, seconds since 1970
+  bool augmented = false;   ///< listed in the unsigned manifest only
 };
 
 }  // namespace patchbay::artifact

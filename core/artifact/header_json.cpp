@@ -220,6 +220,15 @@ Result<HeaderInfo> parse_header_info(std::string_view text, const Limits& limits
   return info;
 }
 
+Result<AugmentInfo> parse_augment_info(std::string_view text, const Limits& limits) {
+  PB_TRY(const Json json, parse_object(text, limits));
+  AugmentInfo info;
+  PB_TRY(info.payload_types, payload_types(json, limits));
+  if (json.size() == 1) return info;
+  PB_TRY(info.repeated, parse_header_info(text, limits));
+  return info;
+}
+
 Result<TypeInfo> parse_type_info(std::string_view text, const Limits& limits) {
   PB_TRY(const Json json, parse_object(text, limits));
   TypeInfo info;

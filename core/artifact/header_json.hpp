@@ -21,8 +21,16 @@ struct HeaderInfo {
   std::vector<std::string> compatible_types;
   std::vector<std::string> depends_names;
   std::vector<std::string> depends_groups;
+  bool operator==(const HeaderInfo&) const = default;
 };
 Result<HeaderInfo> parse_header_info(std::string_view text, const Limits& limits);
+
+/// header-info of the unsigned part.
+struct AugmentInfo {
+  std::vector<std::optional<std::string>> payload_types;
+  std::optional<HeaderInfo> repeated;  ///< what else it says, which the signed part said before
+};
+Result<AugmentInfo> parse_augment_info(std::string_view text, const Limits& limits);
 
 struct TypeInfo {
   std::optional<std::string> type;

@@ -48,6 +48,17 @@ class HeaderReader {
     return std::move(header_);
   }
 
+  Result<PayloadHeader> read_augment(const Header& header) {
+    header_ = header;
+    PB_CHECK(advance());
+    PB_CHECK(read_augment_info());
+    header_.payloads[0] = PayloadHeader{header.payloads[0].type, {}, {}, {}, {}, {}};
+    PB_CHECK(read_payload(0));
+    if (entry_) return unexpected("the end of the augmented header");
+    PB_CHECK(tar_.finish());
+    return std::move(header_.payloads[0]);
+  }
+
  private:
   /// Makes the next file the current entry; nothing at the end.
   Status advance() {
@@ -88,6 +99,21 @@ class HeaderReader {
     for (std::size_t i = 0; i < info.payload_types.size(); ++i)
       header_.payloads[i].type = std::move(info.payload_types[i]);
     return Done{};
+  }
+
+  /// An unsigned part that changes names or types would make the signature worthless.
+  Status read_augment_info() {
+    if (!at("header-info")) return unexpected("header-info");
+    PB_TRY(const std::string text, take_text(limits_.header_info_bytes));
+    PB_TRY(const AugmentInfo info, parse_augment_info(text, limits_).context("header-info"));
+    if (header_.payloads.size() != 1 || !header_.payloads[0].type)
+      return invalid("only an artifact with one payload, not an empty one, can be augmented");
+    if (info.payload_types.size() != 1 || info.payload_types[0] != header_.payloads[0].type)
+      return invalid("header-info: the payload types differ from those of the signed part");
+    if (!info.repeated) return Done{};
+    PB_TRY(const HeaderInfo first, parse_header_info(header_.header_info, limits_));
+    if (*info.repeated == first) return Done{};
+    return invalid("header-info: provides or depends differ from those of the signed part");
   }
 
   Status read_scripts() {
@@ -176,6 +202,11 @@ class HeaderReader {
 
 Result<Header> read_header(ByteSource& expanded, const Limits& limits) {
   return HeaderReader{expanded, limits}.read();
+}
+
+Result<PayloadHeader> read_header_augment(ByteSource& expanded, const Header& header,
+                                          const Limits& limits) {
+  return HeaderReader{expanded, limits}.read_augment(header);
 }
 
 }  // namespace patchbay::artifact

@@ -63,9 +63,39 @@ Status check_files(const PayloadSpec& payload) {
   return Done{};
 }
 
+/// What the unsigned part says, as if it were a payload of its own.
+PayloadSpec augment_of(const PayloadSpec& payload) {
+  PayloadSpec made;
+  made.type = payload.type;
+  made.files = payload.augment->files;
+  made.provides = payload.augment->provides;
+  made.depends = payload.augment->depends;
+  made.meta_data = payload.augment->meta_data;
+  return made;
+}
+
+Status check_meta_data(const PayloadSpec& payload, const Limits& limits) {
+  if (payload.meta_data.empty()) return Done{};
+  if (payload.meta_data.size() > limits.meta_data_bytes)
+    return refuse("meta-data has more than " + human_size(limits.meta_data_bytes));
+  return check_json_object(payload.meta_data, limits).context("meta-data");
+}
+
+Status check_augment(const PayloadSpec& payload, const Limits& limits) {
+  if (!payload.augment) return Done{};
+  if (!payload.type) return refuse("an empty payload cannot be augmented");
+  const PayloadSpec augment = augment_of(payload);
+  PB_CHECK(check_maps(augment));
+  PayloadSpec all = payload;
+  all.files.insert(all.files.end(), augment.files.begin(), augment.files.end());
+  PB_CHECK(check_files(all));
+  return check_meta_data(augment, limits);
+}
+
 Status check_payload(const PayloadSpec& payload, const Limits& limits) {
   PB_CHECK(check_maps(payload));
   PB_CHECK(check_files(payload));
+  PB_CHECK(check_augment(payload, limits).context("augment"));
   if (!payload.checksum_key.empty() && payload.files.size() != 1)
     return refuse("a checksum in the provides needs exactly one file");
   if (!payload.type) {
@@ -74,10 +104,20 @@ Status check_payload(const PayloadSpec& payload, const Limits& limits) {
   }
   if (!is_payload_type(*payload.type, limits))
     return refuse("payload type " + in_quotes(*payload.type) + " is not a name of [A-Za-z0-9_.-]");
-  if (payload.meta_data.empty()) return Done{};
-  if (payload.meta_data.size() > limits.meta_data_bytes)
-    return refuse("meta-data has more than " + human_size(limits.meta_data_bytes));
-  return check_json_object(payload.meta_data, limits).context("meta-data");
+  return check_meta_data(payload, limits);
+}
+
+/// The signature says nothing about the unsigned part, so that part is not to say anything of
+/// weight.
+Status check_augmented_artifact(const ArtifactSpec& spec) {
+  const PayloadSpec& payload = spec.payloads.front();
+  if (!payload.augment) return Done{};
+  if (spec.payloads.size() > 1)
+    return refuse("an artifact of several payloads cannot be augmented");
+  if (spec.signing_keys.empty() || payload.augment->provides.empty()) return Done{};
+  return refuse("what a signed artifact provides cannot come from its unsigned part: " +
+                in_quotes(payload.augment->provides.begin()->first) +
+                " belongs to the provides of the payload");
 }
 
 Status check_scripts(const std::vector<Script>& scripts, const Limits& limits) {
@@ -187,6 +227,18 @@ TarMember script_entry(const ArtifactSpec& spec, const std::string& name) {
   return made;
 }
 
+/// headers/NNNN/*
+Result<std::string> sub_header_text(const PayloadSpec& payload, std::size_t index, Habits habits) {
+  const std::string directory = "headers/" + index_text(index) + "/";
+  PB_TRY(const std::string type_info, type_info_text(payload, habits));
+  PB_TRY(const std::string meta_data, meta_data_text(payload));
+  std::string text = tar_entry_text(entry(directory + "type-info", 0600), type_info);
+  const bool write_empty = habits == Habits::mender && is_rootfs_image(payload);
+  if (!meta_data.empty() || write_empty)
+    text += tar_entry_text(entry(directory + "meta-data", 0600), meta_data);
+  return text;
+}
+
 }  // namespace
 
 Status check_spec(const ArtifactSpec& spec) {
@@ -204,6 +256,7 @@ Status check_spec(const ArtifactSpec& spec) {
     return refuse("there must be 1 to " + std::to_string(limits.payloads) + " payloads");
   for (std::size_t i = 0; i < spec.payloads.size(); ++i)
     PB_CHECK(check_payload(spec.payloads[i], limits).context("payload " + std::to_string(i)));
+  PB_CHECK(check_augmented_artifact(spec));
 
   const bool any_empty = std::any_of(spec.payloads.begin(), spec.payloads.end(),
                                      [](const PayloadSpec& payload) { return !payload.type; });
@@ -221,15 +274,17 @@ Result<std::string> header_tar_text(const ArtifactSpec& spec) {
   for (const auto& [name, content] : scripts)
     tar += tar_entry_text(script_entry(spec, std::string{name}), content);
   for (std::size_t i = 0; i < spec.payloads.size(); ++i) {
-    const std::string directory = "headers/" + index_text(i) + "/";
-    PB_TRY(const std::string type_info, type_info_text(spec.payloads[i], spec.habits));
-    PB_TRY(const std::string meta_data, meta_data_text(spec.payloads[i]));
-    tar += tar_entry_text(entry(directory + "type-info", 0600), type_info);
-    const bool write_empty = spec.habits == Habits::mender && is_rootfs_image(spec.payloads[i]);
-    if (!meta_data.empty() || write_empty)
-      tar += tar_entry_text(entry(directory + "meta-data", 0600), meta_data);
+    PB_TRY(const std::string text, sub_header_text(spec.payloads[i], i, spec.habits));
+    tar += text;
   }
   return tar + std::string(kTarEndBytes, '\0');
+}
+
+Result<std::string> header_augment_tar_text(const ArtifactSpec& spec) {
+  PB_TRY(const std::string info, header_info_text(spec));
+  PB_TRY(const std::string text,
+         sub_header_text(augment_of(spec.payloads.front()), 0, Habits::own));
+  return tar_entry_text(entry("header-info", 0600), info) + text + std::string(kTarEndBytes, '\0');
 }
 
 }  // namespace patchbay::artifact

@@ -14,6 +14,9 @@ Status check_spec(const ArtifactSpec& spec);
 /// The bytes of header.tar, not compressed. `spec` has passed check_spec().
 Result<std::string> header_tar_text(const ArtifactSpec& spec);
 
+/// The same for header-augment.tar, of a spec whose only payload has an augment.
+Result<std::string> header_augment_tar_text(const ArtifactSpec& spec);
+
 /// The bytes of the entry "version", for format version 3.
 inline constexpr std::string_view kVersionText = R"({"format":"mender","version":3})";
 

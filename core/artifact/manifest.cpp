@@ -31,14 +31,19 @@ std::optional<Digest> parse_sum(std::string_view text) {
   return digest;
 }
 
-bool is_header_name(std::string_view path) {
-  return path == "header.tar" || path == "header.tar.gz" || path == "header.tar.xz" ||
-         path == "header.tar.zst";
-}
+/// What differs between the manifest and the one of the unsigned part.
+struct Kind {
+  std::string_view header;  ///< name of the header without the suffix of its compression
+  bool lists_version;
+};
+constexpr Kind kManifest{"header.tar", true};
+constexpr Kind kAugment{"header-augment.tar", false};
 
 /// Collects the lines into a Manifest and knows which of them have been there.
 class ManifestBuilder {
  public:
+  explicit ManifestBuilder(const Kind& kind) : kind_{kind} {}
+
   Status add_line(std::string_view line) {
     if (line.size() <= kSumLength + kSeparator.size() ||
         line.substr(kSumLength, kSeparator.size()) != kSeparator) {
@@ -51,17 +56,23 @@ class ManifestBuilder {
   }
 
   Result<Manifest> build() && {
-    if (!has_version_) return invalid("the line for version is missing");
+    if (kind_.lists_version && !has_version_) return invalid("the line for version is missing");
     if (manifest_.header_name.empty()) return invalid("the line for the header is missing");
     return std::move(manifest_);
   }
 
  private:
   Status add(std::string_view path, const Digest& sum) {
-    if (path == "version") return add_version(sum);
-    if (is_header_name(path)) return add_header(path, sum);
+    if (kind_.lists_version && path == "version") return add_version(sum);
+    if (is_header(path)) return add_header(path, sum);
     if (path.starts_with("data/")) return add_file(path, sum);
     return invalid("\"" + printable(path) + "\" is no part of an artifact");
+  }
+
+  [[nodiscard]] bool is_header(std::string_view path) const {
+    if (!path.starts_with(kind_.header)) return false;
+    path.remove_prefix(kind_.header.size());
+    return path.empty() || path == ".gz" || path == ".xz" || path == ".zst";
   }
 
   Status add_version(const Digest& sum) {
@@ -90,14 +101,13 @@ class ManifestBuilder {
     return Done{};
   }
 
+  const Kind& kind_;
   Manifest manifest_;
   bool has_version_ = false;
 };
 
-}  // namespace
-
-Result<Manifest> parse_manifest(std::string_view text, const Limits& limits) {
-  ManifestBuilder builder;
+Result<Manifest> parse(std::string_view text, const Kind& kind, const Limits& limits) {
+  ManifestBuilder builder{kind};
   std::size_t line_number = 0;
   while (!text.empty()) {
     if (++line_number > limits.manifest_lines) {
@@ -108,6 +118,16 @@ Result<Manifest> parse_manifest(std::string_view text, const Limits& limits) {
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return std::move(builder).build();
+}
+
+}  // namespace
+
+Result<Manifest> parse_manifest(std::string_view text, const Limits& limits) {
+  return parse(text, kManifest, limits);
+}
+
+Result<Manifest> parse_manifest_augment(std::string_view text, const Limits& limits) {
+  return parse(text, kAugment, limits);
 }
 
 }  // namespace patchbay::artifact

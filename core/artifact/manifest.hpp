@@ -22,4 +22,8 @@ struct Manifest {
 /// not be protected by the signature.
 Result<Manifest> parse_manifest(std::string_view text, const Limits& limits);
 
+/// The same for `manifest-augment`, which is never signed: payload files and the augmented header,
+/// no version.
+Result<Manifest> parse_manifest_augment(std::string_view text, const Limits& limits);
+
 }  // namespace patchbay::artifact

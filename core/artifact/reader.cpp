@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kBufferSize = 64 * kKiB;
 constexpr std::string_view kHeaderTar = "header.tar";
+constexpr std::string_view kAugmentTar = "header-augment.tar";
+constexpr std::string_view kAugmentManifest = "manifest-augment";
 
 Error invalid(std::string message) {
   return {ErrorCode::invalid_input, std::move(message)};
@@ -33,8 +35,9 @@ Error unsupported_augmented() {
 }  // namespace
 
 struct Reader::State {
-  State(ByteSource& source, const Limits& the_limits)
-      : limits{the_limits},
+  State(ByteSource& source, const ReaderOptions& options)
+      : limits{options.limits},
+        augments{options.augments},
         counter{source},
         input{counter, kBufferSize},
         archive{input, limits, TarReader::EndMarker::optional} {}
@@ -44,7 +47,11 @@ struct Reader::State {
   Status read_manifest(const Keyring& keys);
   Status check_signature(const Keyring& keys, std::string_view manifest_text);
   Status read_header();
-  Result<Header> parse_header(ByteSpan stored, Compression compression);
+  Status read_manifest_augment();
+  Status read_header_augment();
+  template <typename Parse>
+  auto parse_stored(std::string_view stem, const Manifest& listed, Parse parse)
+      -> decltype(parse(std::declval<ByteSource&>()));
   Status check_payloads() const;
 
   Status advance();
@@ -57,6 +64,7 @@ struct Reader::State {
   Status finish();
 
   Limits limits;
+  Augments augments;
   CountingSource counter;
   BufferedSource input;
   TarReader archive;
@@ -64,6 +72,7 @@ struct Reader::State {
   std::optional<TarEntry> entry;  ///< the entry the archive stands at; its body has not been read
   Digest version_sum{};
   Manifest manifest;
+  std::optional<Manifest> augment;  ///< of the unsigned part
   Header header;
   SignatureState signature = SignatureState::none;
   std::string verified_by;
@@ -84,7 +93,9 @@ Status Reader::State::read_beginning(const Keyring& keys) {
   PB_CHECK(read_version());
   PB_CHECK(read_manifest(keys));
   PB_CHECK(check_digest("version", manifest.version, version_sum));
+  if (augments == Augments::read && at(kAugmentManifest)) PB_CHECK(read_manifest_augment());
   PB_CHECK(read_header());
+  if (augment) PB_CHECK(read_header_augment());
   return check_payloads();
 }
 
@@ -97,7 +108,8 @@ Status Reader::State::advance() {
 
 Error Reader::State::unexpected(std::string_view wanted) const {
   if (!entry) return invalid("truncated: it ends where " + std::string{wanted} + " is due");
-  if (entry->name == "manifest-augment" || entry->name.starts_with("header-augment.tar")) {
+  const bool augmented = entry->name == kAugmentManifest || entry->name.starts_with(kAugmentTar);
+  if (augmented && augments == Augments::refuse) {
     return unsupported_augmented();
   }
   return invalid(in_quotes(entry->name) + " stands where " + std::string{wanted} + " is due");
@@ -139,30 +151,65 @@ Status Reader::State::check_signature(const Keyring& keys, std::string_view mani
   return advance();
 }
 
-/// The header is kept as it is stored until its checksum has been found right: no decompressor and
-/// no parser sees a header that the manifest does not vouch for.
-Status Reader::State::read_header() {
-  if (!entry || !entry->name.starts_with(kHeaderTar)) return unexpected("the header");
+/// A header is kept as it is stored until its checksum has been found right: no decompressor and no
+/// parser sees a header that the manifest does not vouch for.
+template <typename Parse>
+auto Reader::State::parse_stored(std::string_view stem, const Manifest& listed, Parse parse)
+    -> decltype(parse(std::declval<ByteSource&>())) {
+  if (!entry || !entry->name.starts_with(stem))
+    return unexpected(stem == kHeaderTar ? "the header" : "the augmented header");
   const std::string name = entry->name;
-  const auto compression = compression_of(std::string_view{name}.substr(kHeaderTar.size()));
-  if (!compression || name != manifest.header_name) {
+  const auto compression = compression_of(std::string_view{name}.substr(stem.size()));
+  if (!compression || name != listed.header_name) {
     return invalid("the archive has " + in_quotes(name) + ", but the manifest lists \"" +
-                   manifest.header_name + "\"");
+                   listed.header_name + "\"");
   }
   PB_TRY(const std::string stored, archive.read_text(limits.header_stored_bytes));
   PB_TRY(const Digest digest, sha256(as_bytes(stored)));
-  PB_CHECK(check_digest(name, manifest.header, digest));
-  PB_TRY(header, parse_header(as_bytes(stored), *compression).context(name));
+  PB_CHECK(check_digest(name, listed.header, digest));
+  MemorySource memory{as_bytes(stored)};
+  const std::unique_ptr<ByteSource> decoder =
+      *compression == Compression::none ? nullptr : make_decoder(*compression, memory, limits);
+  LimitedSource expanded{decoder ? *decoder : memory, limits.header_expanded_bytes};
+  return parse(expanded).context(name);
+}
+
+Status Reader::State::read_header() {
+  PB_TRY(header, parse_stored(kHeaderTar, manifest, [this](ByteSource& expanded) {
+           return artifact::read_header(expanded, limits);
+         }));
   return Done{};
 }
 
-Result<Header> Reader::State::parse_header(ByteSpan stored, Compression compression) {
-  MemorySource memory{stored};
-  const std::unique_ptr<ByteSource> decoder =
-      compression == Compression::none ? nullptr : make_decoder(compression, memory, limits);
-  LimitedSource expanded{decoder ? *decoder : memory, limits.header_expanded_bytes};
-  return artifact::read_header(expanded, limits);
+// ------------------------------------------------------------------ the unsigned part
+
+Status Reader::State::read_manifest_augment() {
+  PB_TRY(const std::string text, archive.read_text(limits.manifest_bytes));
+  PB_CHECK(advance());
+  PB_TRY(augment, parse_manifest_augment(text, limits).context(std::string{kAugmentManifest}));
+  for (const auto& [index, files] : augment->files) {
+    for (const auto& [name, sum] : files) {
+      if (!manifest.files[index].emplace(name, sum).second)
+        return invalid(std::string{kAugmentManifest} + ": lists " + in_quotes(name) +
+                       ", which the manifest lists, too");
+    }
+  }
+  return Done{};
 }
+
+/// What a device provides, and what it removes, is never up to an unsigned part of a signed
+/// artifact.
+Status Reader::State::read_header_augment() {
+  PB_CHECK(advance());
+  PB_TRY(header.augment, parse_stored(kAugmentTar, *augment, [this](ByteSource& expanded) {
+           return artifact::read_header_augment(expanded, header, limits);
+         }));
+  if (signature == SignatureState::none) return Done{};
+  if (header.augment->provides.empty() && !header.augment->clears) return Done{};
+  return invalid("the unsigned part of a signed artifact sets provides or clears");
+}
+
+// ------------------------------------------------------------------ what has been read so far
 
 /// What header and manifest say about the payloads has to fit together before one of them is read.
 Status Reader::State::check_payloads() const {
@@ -208,6 +255,7 @@ Result<std::optional<PayloadFile>> Reader::State::next_file() {
   if (!stream) PB_CHECK(begin_payload());
   if (stream) {
     PB_TRY(auto file, stream->next_file().context(entry->name));
+    if (file && augment) file->augmented = augment->files[payload].contains(file->name);
     if (file) return file;
     stream.reset();
     entry.reset();
@@ -235,7 +283,7 @@ Reader::~Reader() = default;
 
 Result<Reader> Reader::open(ByteSource& source, const ReaderOptions& options) {
   PB_TRY(const Keyring keys, Keyring::load(options.keys));
-  auto state = std::make_unique<State>(source, options.limits);
+  auto state = std::make_unique<State>(source, options);
   PB_CHECK(state->read_beginning(keys));
   state->entry.reset();
   return Reader{std::move(state)};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,10 +21,14 @@ struct VerificationKey {
   std::string pem;   ///< SubjectPublicKeyInfo ("BEGIN PUBLIC KEY")
 };
 
+/// Whether an artifact may have an unsigned part beside the signed one. Devices refuse that.
+enum class Augments : std::uint8_t { refuse, read };
+
 struct ReaderOptions {
   /// Keys the artifact must be signed with; any one is enough. Empty: signatures are not checked.
   std::vector<VerificationKey> keys;
   Limits limits;
+  Augments augments = Augments::refuse;
 };
 
 /// Reads an artifact of format version 3 in one pass, front to back, from any ByteSource; memory

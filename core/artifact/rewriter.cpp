@@ -135,8 +135,14 @@ class Rewriter {
       while (old_signature_.ends_with('\n'))
         old_signature_.pop_back();
     }
+    if (entry_ && entry_->name == "manifest-augment") {
+      PB_TRY(augment_manifest_, take_small(limits_.manifest_bytes));
+    }
     PB_TRY(header_, take_small(limits_.header_stored_bytes));
     if (!header_.name.starts_with(kHeaderTar)) return changed_meanwhile();
+    if (augment_manifest_) {
+      PB_TRY(augment_header_, take_small(limits_.header_stored_bytes));
+    }
     PB_TRY(manifest_, ManifestText::parse(old_manifest_.text));
     return Done{};
   }
@@ -146,7 +152,7 @@ class Rewriter {
     const auto old = compression_of(std::string_view{header_.name}.substr(kHeaderTar.size()))
                          .value_or(Compression::none);
     const CompressionSettings compression = settings_of(old);
-    if (!change_.header && compression.kind == old) return Done{};
+    if (!change_.header && compression.kind == old && !compression.level) return Done{};
     std::string plain;
     if (change_.header) {
       PB_TRY(plain, header_tar_text(*change_.header));
@@ -171,7 +177,9 @@ class Rewriter {
     signature_at_ = out_.size();
     PB_TRY(const std::string signature, signature_text(manifest_.text()));
     if (!signature.empty()) PB_CHECK(write_small(signature_entry(signature)));
-    return write_small(header_);
+    if (augment_manifest_) PB_CHECK(write_small(*augment_manifest_));
+    PB_CHECK(write_small(header_));
+    return augment_header_ ? write_small(*augment_header_) : Status{Done{}};
   }
 
   Status fill_in_front() {
@@ -230,7 +238,8 @@ class Rewriter {
                            : std::optional{Compression::none};
     if (!old) return changed_meanwhile();
     const CompressionSettings compression = settings_of(*old);
-    if (there && changes == change_.files.end() && compression.kind == *old) {
+    const bool stays = compression.kind == *old && !compression.level;
+    if (there && changes == change_.files.end() && stays) {
       PB_CHECK(copy_entry());
     } else {
       PB_CHECK(repack(index, there ? old : std::nullopt, compression));
@@ -302,6 +311,7 @@ class Rewriter {
   ReplacementSink sink_;
 
   Small version_, old_manifest_, header_;
+  std::optional<Small> augment_manifest_, augment_header_;  ///< stay as they are
   std::string old_signature_;
   ManifestText manifest_;
   std::uint64_t manifest_at_ = 0;
@@ -310,10 +320,12 @@ class Rewriter {
 
 /// The new artifact up to its header, as a device will see it: what the change made of names, types
 /// and the number of files is judged there.
-Status check_front(const os::FileReplacement& out) {
+Status check_front(const os::FileReplacement& out, const Contents& contents) {
   PB_TRY(UniqueFd fd, out.reopen());
   os::FdSource source{std::move(fd), "the new artifact"};
-  auto reader = Reader::open(source, {});
+  ReaderOptions options;
+  if (contents.header.augment) options.augments = Augments::read;
+  auto reader = Reader::open(source, options);
   return reader ? Status{Done{}} : Status{std::move(reader).error().context("not allowed")};
 }
 
@@ -344,12 +356,14 @@ ArtifactSpec spec_of(const Header& header) {
 
 Status rewrite_artifact(const std::string& from, const Contents& contents, const Change& change,
                         const std::string& to) {
+  if (contents.header.augment && (change.header || change.compression || !change.files.empty()))
+    return Error{ErrorCode::unsupported, "of an augmented artifact only the signature can change"};
   if (change.header) PB_CHECK(check_spec(*change.header));
   PB_TRY(UniqueFd fd, os::open_file(from, O_RDONLY));
   os::FdSource source{std::move(fd), from};
   PB_TRY(os::FileReplacement out, os::FileReplacement::begin(to));
   PB_CHECK(Rewriter(source, contents, change, out).run().context(from));
-  PB_CHECK(check_front(out).context(from));
+  PB_CHECK(check_front(out, contents).context(from));
   return out.commit();
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 #include "core/artifact/compress.hpp"
@@ -12,6 +13,7 @@
 #include "core/artifact/names.hpp"
 #include "core/artifact/sha256.hpp"
 #include "core/artifact/tar_writer.hpp"
+#include "core/artifact/trailing_sum.hpp"
 #include "core/os/file.hpp"
 
 namespace patchbay::artifact {
@@ -85,7 +87,11 @@ class Writer {
  private:
   Status look_at_files();
   Result<std::string> front() const;
+  [[nodiscard]] std::string manifest_lines(std::size_t payload, std::size_t begin,
+                                           std::size_t end) const;
   Result<std::string> packed_header() const;
+  Result<std::string> packed_augment() const;
+  [[nodiscard]] Result<std::string> packed(const std::string& text) const;
   [[nodiscard]] Result<std::string> signatures(const std::string& manifest) const;
   Status write_payloads();
   Status write_data(std::size_t payload);
@@ -96,9 +102,12 @@ class Writer {
   const WriteOptions& options_;
   OutputFile& out_;
   std::string suffix_;
-  std::vector<std::vector<TarMember>> members_;  // of the data tars
+  std::vector<std::vector<PayloadSpec::File>> files_;  // the augmented ones last
+  std::vector<std::vector<TarMember>> members_;        // of the data tars
   Digests digests_;
-  ByteVector buffer_ = ByteVector(kStep);
+  std::array<ByteVector, TrailingSum::kBehind + 1> buffers_;  // in turn: the sum trails behind
+  std::size_t turn_ = 0;
+  TrailingSum sum_;                     // after what it reads: destroyed first
   std::uint64_t done_ = 0, total_ = 0;  // bytes of payload files
 };
 
@@ -121,29 +130,38 @@ Status Writer::write() {
 
 Status Writer::look_at_files() {
   for (const PayloadSpec& payload : spec_.payloads) {
+    std::vector<PayloadSpec::File>& files = files_.emplace_back(payload.files);
+    if (payload.augment)
+      files.insert(files.end(), payload.augment->files.begin(), payload.augment->files.end());
     std::vector<TarMember>& members = members_.emplace_back();
-    for (const auto& file : payload.files) {
+    for (const auto& file : files) {
       PB_TRY(TarMember member, member_of(file, spec_.habits));
       total_ += member.size;
       members.push_back(std::move(member));
     }
     PB_TRY(const Digest nothing, sha256({}));
-    digests_.emplace_back(payload.files.size(), nothing);
+    digests_.emplace_back(files.size(), nothing);
   }
   return Done{};
 }
 
-/// The entries up to the header.
+std::string Writer::manifest_lines(std::size_t payload, std::size_t begin, std::size_t end) const {
+  std::string lines;
+  for (std::size_t k = begin; k < end; ++k) {
+    lines += manifest_line(digests_[payload][k],
+                           "data/" + index_text(payload) + "/" + members_[payload][k].name);
+  }
+  return lines;
+}
+
+/// The entries up to the header, or the augmented one.
 Result<std::string> Writer::front() const {
   PB_TRY(const std::string header, packed_header());
   PB_TRY(const Digest header_sum, sha256(as_bytes(header)));
   PB_TRY(const Digest version_sum, sha256(as_bytes(kVersionText)));
   std::string manifest;
-  for (std::size_t i = 0; i < spec_.payloads.size(); ++i) {
-    for (std::size_t k = 0; k < digests_[i].size(); ++k)
-      manifest +=
-          manifest_line(digests_[i][k], "data/" + index_text(i) + "/" + members_[i][k].name);
-  }
+  for (std::size_t i = 0; i < spec_.payloads.size(); ++i)
+    manifest += manifest_lines(i, 0, spec_.payloads[i].files.size());
   manifest += manifest_line(header_sum, "header.tar" + suffix_);
   manifest += manifest_line(version_sum, "version");
 
@@ -158,23 +176,43 @@ Result<std::string> Writer::front() const {
     PB_TRY(const std::string lines, signatures(manifest));
     text += tar_entry_text(named("manifest.sig"), lines);
   }
+  const bool augmented = spec_.payloads.front().augment.has_value();
+  std::string augment;
+  if (augmented) {
+    PB_TRY(augment, packed_augment());
+    PB_TRY(const Digest sum, sha256(as_bytes(augment)));
+    text += tar_entry_text(
+        named("manifest-augment"),
+        manifest_lines(0, spec_.payloads.front().files.size(), files_.front().size()) +
+            manifest_line(sum, "header-augment.tar" + suffix_));
+  }
   if (spec_.habits == Habits::mender) set_attributes(entry, attributes_of_this_process());
-  return text + tar_entry_text(named("header.tar" + suffix_), header);
+  text += tar_entry_text(named("header.tar" + suffix_), header);
+  return augmented ? text + tar_entry_text(named("header-augment.tar" + suffix_), augment) : text;
 }
 
 Result<std::string> Writer::packed_header() const {
   ArtifactSpec spec = spec_;
   for (std::size_t i = 0; i < spec.payloads.size(); ++i) {
     PayloadSpec& payload = spec.payloads[i];
-    if (!payload.checksum_key.empty() && !digests_[i].empty())
+    if (!payload.checksum_key.empty() && !payload.files.empty())
       payload.provides[payload.checksum_key] = to_hex(digests_[i].front());
   }
   PB_TRY(const std::string header, header_tar_text(spec));
+  return packed(header);
+}
+
+Result<std::string> Writer::packed_augment() const {
+  PB_TRY(const std::string header, header_augment_tar_text(spec_));
+  return packed(header);
+}
+
+Result<std::string> Writer::packed(const std::string& text) const {
   StringSink packed;
   CompressionSettings settings = spec_.compression;
   settings.threads = 1;
   PB_TRY(const auto compressor, make_compressor(settings, packed));
-  PB_CHECK(compressor->write(as_bytes(header)));
+  PB_CHECK(compressor->write(as_bytes(text)));
   PB_CHECK(compressor->finish());
   return std::move(packed.text);
 }
@@ -220,7 +258,7 @@ Result<std::uint64_t> Writer::write_data_tar(std::size_t payload) {
     const TarMember& member = members_[payload][k];
     PB_CHECK(tar->write(as_bytes(tar_header_text(member))));
     PB_TRY(digests_[payload][k],
-           copy_content(spec_.payloads[payload].files[k], member.size, *tar).context(member.name));
+           copy_content(files_[payload][k], member.size, *tar).context(member.name));
     PB_CHECK(tar->write(as_bytes(std::string(tar_padding(member.size), '\0'))));
   }
   PB_CHECK(tar->write(as_bytes(std::string(kTarEndBytes, '\0'))));
@@ -232,14 +270,15 @@ Result<std::uint64_t> Writer::write_data_tar(std::size_t payload) {
 Result<Digest> Writer::copy_content(const PayloadSpec::File& file, std::uint64_t size,
                                     ByteSink& out) {
   PB_TRY(const auto source, open_content(file));
-  Sha256 sum;
   for (std::uint64_t left = size;;) {
-    PB_TRY(const std::size_t count, source->read(buffer_));
+    ByteVector& buffer = buffers_[turn_++ % buffers_.size()];
+    buffer.resize(kStep);
+    PB_TRY(const std::size_t count, source->read(buffer));
     if (count > left || (count == 0 && left > 0))
       return Error{ErrorCode::invalid_input, "the file changed while it was read"};
-    if (count == 0) return sum.finish();
-    const ByteSpan bytes = ByteSpan{buffer_}.first(count);
-    sum.update(bytes);
+    if (count == 0) return sum_.finish();
+    const ByteSpan bytes = ByteSpan{buffer}.first(count);
+    PB_CHECK(sum_.update(bytes));
     PB_CHECK(out.write(bytes));
     left -= count;
     done_ += count;

@@ -58,6 +58,15 @@ struct PayloadSpec {
   std::string meta_data;  ///< JSON object text; empty: none
   /// Provides key whose value becomes the SHA-256 of the payload's only file, in hex; empty: none.
   std::string checksum_key;
+  /// What an augmented artifact adds to a payload that is alone, outside of what is signed. No
+  /// device of today installs such an artifact.
+  struct Augment {
+    std::vector<File> files;
+    std::map<std::string, std::string> provides;  ///< never beside a signature
+    std::map<std::string, std::vector<std::string>> depends;
+    std::string meta_data;
+  };
+  std::optional<Augment> augment = std::nullopt;
 };
 
 /// Owner, mode and time of a file as an archive keeps them.

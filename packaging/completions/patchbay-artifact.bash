@@ -36,9 +36,19 @@ _patchbay_artifact_options() {
         extract) printf '%s' "$verify --output-path" ;;
         diff) printf '%s' "--json" ;;
         schema) printf '%s' "--generators" ;;
-        write) printf '%s' "--artifact-name --compatible-types --output-path --key --script --provides \
---depends --clears-provides --compression --generators" ;;
+        write) printf '%s' "$sign --artifact-name --compatible-types --artifact-name-depends --provides-group \
+--depends-groups --script --output-path --compression --max-artifact-size --warn-artifact-size --no-progress \
+--compat --generators --type --file --meta-data --provides --depends --clears-provides \
+--no-default-clears-provides --software-name --software-version --software-filesystem \
+--no-default-software-version --no-checksum-provide --legacy-rootfs-image-checksum --augment-type \
+--augment-file --augment-meta-data --augment-provides --augment-depends" ;;
     esac
+}
+
+# The types that are described on this machine.
+_patchbay_artifact_types() {
+    "${COMP_WORDS[0]}" write --help 2>/dev/null | awk '/^Example/ { exit } /^  [a-z][a-z-]* +[a-z]/ { print $1 }'
+    printf 'manifest\n'
 }
 
 _patchbay_artifact() {
@@ -54,7 +64,8 @@ extract diff --help --version" "$current"
         --compression) _patchbay_artifact_words "none gzip xz zstd" "$current"; return ;;
         --files | --scripts | --tmp) _patchbay_artifact_paths -d "$current"; return ;;
         --key | -k | --pkcs11-module | --passphrase-file | --output-path | -o | --script | -s | \
-            --meta-data | -m | --server-cert | --verification-key)
+            --meta-data | -m | --server-cert | --verification-key | --file | -f | --augment-file | \
+            --augment-meta-data)
             _patchbay_artifact_paths -f "$current"
             return
             ;;
@@ -66,7 +77,13 @@ extract diff --help --version" "$current"
     case $verb in
         read | validate | sign | modify | dump | extract | diff) _patchbay_artifact_artifacts "$current" ;;
         cat | cp | install | rm) _patchbay_artifact_paths -f "$current" ;;
-        write) ((COMP_CWORD > 2)) && _patchbay_artifact_paths -f "$current" ;;
+        write)
+            if ((COMP_CWORD == 2)); then
+                _patchbay_artifact_words "$(_patchbay_artifact_types)" "$current"
+            else
+                _patchbay_artifact_paths -f "$current"
+            fi
+            ;;
     esac
 }
 

@@ -3,7 +3,8 @@
 
 usage: artifact_options_test.py PROGRAM MAN_DIRECTORY COMPLETION
 
-The options of `write` depend on the payload type and are held against their pages elsewhere.
+The options of `write` depend on the payload type; they are held against the page in
+tests/scenarios/artifact_write_test.py.
 """
 import pathlib
 import re
@@ -24,6 +25,9 @@ def main(program, manuals, completion):
     listing = help_of(program).partition("Commands:")[2]
     commands = re.findall(r"^  ([a-z]+) ", listing, re.MULTILINE)
     mistakes = [] if len(commands) > 10 else ["--help lists no commands"]
+    overview = (pathlib.Path(manuals) / "patchbay-artifact.1").read_text(encoding="utf-8")
+    mistakes += ["patchbay-artifact.1 does not name " + command for command in commands
+                 if not re.search(r"patchbay\\-artifact\\-%s" % command, overview)]
     for command in commands:
         page = pathlib.Path(manuals) / ("patchbay-artifact-%s.1" % command)
         if not page.exists():
@@ -32,6 +36,10 @@ def main(program, manuals, completion):
         if not re.search(rf"[\" ]{command}[\" )]", bash):
             mistakes.append("the completion does not know " + command)
         if command == "write":
+            offered = long_options(bash)
+            for kind in ("module", "rootfs-image"):
+                for option in sorted(long_options(help_of(program, command, kind)) - offered - {"--help", "--device-type"}):
+                    mistakes.append("the completion does not know %s of write %s" % (option, kind))
             continue
         known = long_options(help_of(program, command).partition("\nExample:")[0])
         options = page.read_text(encoding="utf-8").replace("\\-", "-").partition(".SH OPTIONS")[2]

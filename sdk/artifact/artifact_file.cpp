@@ -19,9 +19,10 @@ Result<os::FdSource> open_artifact(const std::string& path) {
 
 Result<artifact::Contents> read_artifact(const std::string& path,
                                          const std::vector<artifact::VerificationKey>& keys,
-                                         const artifact::FileSinks& sinks) {
+                                         const artifact::FileSinks& sinks,
+                                         artifact::Augments augments) {
   PB_TRY(os::FdSource source, open_artifact(path));
-  auto contents = artifact::read_contents(source, {keys, {}}, sinks);
+  auto contents = artifact::read_contents(source, {keys, {}, augments}, sinks);
   if (contents || contents.error().error_number() != 0) return contents;
   return std::move(contents).context(path == "-" ? "standard input" : path);
 }

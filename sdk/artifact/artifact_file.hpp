@@ -16,7 +16,8 @@ Result<os::FdSource> open_artifact(const std::string& path);
 /// Reads all of it with the device's reader. `keys` empty: signatures are not checked.
 Result<artifact::Contents> read_artifact(const std::string& path,
                                          const std::vector<artifact::VerificationKey>& keys = {},
-                                         const artifact::FileSinks& sinks = {});
+                                         const artifact::FileSinks& sinks = {},
+                                         artifact::Augments augments = artifact::Augments::refuse);
 
 /// Content on its way into a file of the host.
 class FileSink final : public artifact::ByteSink {

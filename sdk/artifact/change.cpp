@@ -18,10 +18,10 @@ void add_change_options(CLI::App& app, ChangeOptions& options, Face face) {
                "Leave the result of a signed artifact unsigned");
 }
 
-Result<artifact::Contents> read_for_change(const std::string& path) {
+Result<artifact::Contents> read_for_change(const std::string& path, artifact::Augments augments) {
   if (path == "-")
     return Error{ErrorCode::invalid_input, "an artifact from standard input cannot be changed"};
-  return read_artifact(path);
+  return read_artifact(path, {}, {}, augments);
 }
 
 Status apply_change(const Call& call, const std::string& path, const artifact::Contents& contents,

@@ -20,7 +20,8 @@ struct ChangeOptions {
 void add_change_options(CLI::App& app, ChangeOptions& options, Face face);
 
 /// Reads the artifact that is to be changed. Its signature is not checked.
-Result<artifact::Contents> read_for_change(const std::string& path);
+Result<artifact::Contents> read_for_change(
+    const std::string& path, artifact::Augments augments = artifact::Augments::refuse);
 
 /// Writes the artifact at `path` with `change`, signed with the keys of `options`. An artifact that
 /// is signed and would no longer be is an error unless --drop-signature says that it may;

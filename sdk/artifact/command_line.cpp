@@ -40,7 +40,7 @@ void add_in_our_spelling(const CLI::App& app, const std::string& argument,
   out.push_back(value);
 }
 
-/// The help on one screen: no blank lines but between groups, a line an option.
+/// The help on one screen: no blank lines, a line an option, or a line for all that are told alike.
 class CompactHelp final : public CLI::Formatter {
  public:
   std::string make_help(const CLI::App* app, std::string name,
@@ -54,17 +54,27 @@ class CompactHelp final : public CLI::Formatter {
         return option->get_group() == group && option->nonpositional();
       });
       if (options.empty()) continue;
-      text += "\n" + group + ":\n";
-      for (const CLI::Option* option : options)
-        text += line_of(*option);
+      text += group + ":\n";
+      for (std::size_t i = 0; i < options.size();) {
+        std::string names = options[i]->get_name(false, true);
+        const CLI::Option& first = *options[i];
+        while (++i < options.size() && told_alike(first, *options[i]))
+          names += "," + options[i]->get_name(false, true);
+        text += line_of(names, first);
+      }
     }
     return text + "\n" + app->get_footer() + "\n";
   }
 
  private:
-  static std::string line_of(const CLI::Option& option) {
+  static bool told_alike(const CLI::Option& one, const CLI::Option& other) {
+    return one.get_description() == other.get_description() &&
+           one.get_type_name() == other.get_type_name();
+  }
+
+  static std::string line_of(const std::string& names, const CLI::Option& option) {
     constexpr std::size_t kColumn = 38;
-    std::string line = "  " + option.get_name(false, true);
+    std::string line = "  " + names;
     if (option.get_items_expected_max() > 0) line += " " + option.get_type_name();
     line.resize(std::max(line.size() + 2, kColumn), ' ');
     for (const char c : option.get_description()) {

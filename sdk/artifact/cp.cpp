@@ -46,14 +46,11 @@ std::string name_of(const std::string& path) {
 }
 
 /// A file that is there keeps its mode and owner; a new one belongs to root.
-Status copy_into_image(Editing& editing, const artifact::NewFile& file, const std::string& path) {
-  PB_TRY(Image image, editing.image());
+Status copy_into_image(Image& image, const artifact::NewFile& file, const std::string& path) {
   PB_TRY(const auto before, image.stat(path));
   Image::Entry attributes;
   attributes.mode = file.mode;
-  if (before) attributes = *before;
-  PB_CHECK(image.copy_in(file.path, path, attributes));
-  return image.check();
+  return image.copy_in(file.path, path, before.value_or(attributes));
 }
 
 Status copy_in(const Call& call, const CopyOptions& options, Place place) {
@@ -64,7 +61,8 @@ Status copy_in(const Call& call, const CopyOptions& options, Place place) {
   PB_TRY(Editing editing, Editing::begin(place, options.temporary));
   PB_TRY(artifact::NewFile file, source_file(options.from, editing.scratch()));
   if (!place.path.empty()) {
-    PB_CHECK(copy_into_image(editing, file, place.path).context(place.container));
+    PB_CHECK(editing.change_images(
+        [&](Image& image) { return copy_into_image(image, file, editing.path()); }));
     return editing.put_back(call, options.change);
   }
   if (editing.has_file()) file.mode = editing.mode();

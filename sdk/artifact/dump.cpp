@@ -19,6 +19,8 @@ struct DumpOptions {
 };
 
 using Words = std::vector<std::string>;
+constexpr const char* kMetaData = "meta-data";
+constexpr const char* kAugmentMetaData = "meta-data-augment";
 
 void add(Words& words, const char* option, const std::string& value) {
   words.insert(words.end(), {option, value});
@@ -38,6 +40,30 @@ void add_names(Words& words, const artifact::Header& header) {
   add_all(words, "--depends-groups", header.depends_groups);
 }
 
+Status add_depends(Words& words, const char* option, const artifact::PayloadHeader& payload) {
+  for (const auto& [key, values] : payload.depends) {
+    if (values.size() != 1) {
+      return Error{ErrorCode::unsupported, "depends \"" + key +
+                                               "\" allows several values, which a command line "
+                                               "cannot say"};
+    }
+    add(words, option, key + ":" + values.front());
+  }
+  return Done{};
+}
+
+Status add_augment(Words& words, const artifact::Header& header) {
+  if (!header.augment) return Done{};
+  add(words, "--augment-type", *header.payloads.front().type);
+  for (const auto& [key, value] : header.augment->provides)
+    add(words, "--augment-provides", key + ":" + value);
+  if (header.augment->clears) {
+    return Error{ErrorCode::unsupported,
+                 "the augmented part has a list of clears, which a command line cannot say"};
+  }
+  return add_depends(words, "--augment-depends", *header.augment);
+}
+
 Status add_payload(Words& words, const artifact::PayloadHeader& payload) {
   if (payload.type) {
     add(words, "--type", *payload.type);
@@ -45,14 +71,7 @@ Status add_payload(Words& words, const artifact::PayloadHeader& payload) {
   }
   for (const auto& [key, value] : payload.provides)
     add(words, "--provides", key + ":" + value);
-  for (const auto& [key, values] : payload.depends) {
-    if (values.size() != 1) {
-      return Error{ErrorCode::unsupported, "depends \"" + key +
-                                               "\" allows several values, which a command line "
-                                               "cannot say"};
-    }
-    add(words, "--depends", key + ":" + values.front());
-  }
+  PB_CHECK(add_depends(words, "--depends", payload));
   if (payload.type) words.emplace_back("--no-default-clears-provides");
   add_all(words, "--clears-provides", payload.clears.value_or(std::vector<std::string>{}));
   return Done{};
@@ -64,6 +83,7 @@ Result<Words> command_line(const artifact::Header& header) {
   Words words{"write", payload.type ? "module-image" : "bootstrap-artifact"};
   add_names(words, header);
   PB_CHECK(add_payload(words, payload));
+  PB_CHECK(add_augment(words, header));
   return words;
 }
 
@@ -92,17 +112,30 @@ Status dump_header(const DumpOptions& options, const artifact::Header& header, W
     PB_TRY(const auto paths, unpack_scripts(header, options.scripts));
     add_all(words, "--script", paths);
   }
-  const std::string& meta_data = header.payloads.front().meta_data;
-  if (options.meta_data.empty() || meta_data.empty()) return Done{};
-  const std::string path = os::join(options.meta_data, "0000.meta-data");
-  add(words, "--meta-data", path);
-  return unpack_text(path, meta_data + "\n");
+  if (options.meta_data.empty()) return Done{};
+  const auto dump_text = [&](const std::string& text, const std::string& name,
+                             const char* option) -> Status {
+    if (text.empty()) return Done{};
+    const std::string path = os::join(options.meta_data, "0000." + name);
+    add(words, option, path);
+    return unpack_text(path, text + "\n");
+  };
+  PB_CHECK(dump_text(header.payloads.front().meta_data, kMetaData, "--meta-data"));
+  if (!header.augment) return Done{};
+  return dump_text(header.augment->meta_data, kAugmentMetaData, "--augment-meta-data");
+}
+
+void add_files(Words& words, const artifact::Contents& contents,
+               const std::vector<std::string>& paths) {
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    add(words, contents.files[i].augmented ? "--augment-file" : "--file", paths[i]);
 }
 
 /// Reads the artifact, with its files going where they are wanted.
 Result<artifact::Contents> read(const DumpOptions& options, PayloadUnpacker& unpacker) {
   return read_artifact(options.artifact, {},
-                       options.files.empty() ? artifact::FileSinks{} : unpacker.sinks());
+                       options.files.empty() ? artifact::FileSinks{} : unpacker.sinks(),
+                       artifact::Augments::read);
 }
 
 /// What stands in the way on this side counts as mender-artifact counts it: with the broken ones.
@@ -131,7 +164,7 @@ int dump_artifact(const Call& call, const DumpOptions& options) {
     return fail(call, outcome_of(dumped.error()), dumped.error());
   const auto files = unpacker.keep();
   if (!files) return fail(call, outcome_of(files.error()), files.error());
-  add_all(*words, "--file", *files);
+  add_files(*words, *contents, *files);
   if (options.print || options.print0) print(*words, options);
   return exit_code(call.face, Outcome::done);
 }

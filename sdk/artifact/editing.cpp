@@ -1,7 +1,12 @@
 #include "sdk/artifact/editing.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <limits>
+#include <span>
 
 #include "core/artifact/names.hpp"
 #include "core/artifact/sha256.hpp"
@@ -19,16 +24,24 @@ Error refuse(std::string message) {
   return {ErrorCode::invalid_input, std::move(message)};
 }
 
+constexpr Extent kAll{0, std::numeric_limits<std::uint64_t>::max()};
+
+/// The bytes of a file, or of a part of it.
 template <typename Consume>
-Status for_each_piece(const std::string& path, Consume consume) {
+Status for_each_piece(const std::string& path, Consume consume, const Extent& extent = kAll) {
   PB_TRY(UniqueFd fd, os::open_file(path, O_RDONLY));
+  if (::lseek(fd.get(), static_cast<off_t>(extent.offset), SEEK_SET) < 0)
+    return Error::from_errno(errno, "seek in " + path);
   os::FdSource source{std::move(fd), path};
   ByteVector buffer(kStep);
-  while (true) {
-    PB_TRY(const std::size_t count, source.read(buffer));
+  for (std::uint64_t left = extent.size; left > 0;) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()));
+    PB_TRY(const std::size_t count, source.read(std::span{buffer}.first(wanted)));
     if (count == 0) return Done{};
     PB_CHECK(consume(ByteSpan{buffer}.first(count)));
+    left -= count;
   }
+  return Done{};
 }
 
 Result<std::string> checksum_of(const std::string& path) {
@@ -58,23 +71,56 @@ Status update_checksum(artifact::Change& change, const artifact::Contents& conte
 }  // namespace
 
 Editing::Editing(Place place, TemporaryDirectory temporary)
-    : place_{std::move(place)}, temporary_{std::move(temporary)}, file_{temporary_.file("file")} {
+    : place_{std::move(place)},
+      temporary_{std::move(temporary)},
+      file_{temporary_.file("file")},
+      path_{place_.path} {
 }
 
 Result<Editing> Editing::begin(const Place& place, const std::string& temporary) {
   PB_TRY(TemporaryDirectory directory, TemporaryDirectory::make(temporary));
   Editing editing{place, std::move(directory)};
-  PB_TRY(const bool is_image, Image::recognises(place.container));
-  if (is_image && place.path.empty())
-    return refuse(place.container + " is a file system: write " + place.container + ":/PATH");
-  PB_CHECK(is_image ? editing.copy_image() : editing.read_artifact_file());
+  PB_TRY(const FileSystem kind, file_system_of(place.container));
+  PB_TRY(const bool disk, is_disk(place.container));
+  if ((kind != FileSystem::none || disk) && place.path.empty()) {
+    return refuse(place.container + (disk ? " is a disk" : " is a file system") + ": write " +
+                  place.container + ":/PATH");
+  }
+  if (disk) {
+    PB_CHECK(editing.copy_partitions());
+  } else {
+    PB_CHECK(kind == FileSystem::none ? editing.read_artifact_file() : editing.copy_image());
+  }
   return editing;
 }
 
 Status Editing::copy_image() {
-  PB_TRY(auto sink, make_file(file_, 0600));
+  return copy_part(kAll, file_);
+}
+
+/// A partition for the root file system may be there for updates to come, and empty.
+Status Editing::copy_partitions() {
+  PB_TRY(const DiskPlace found, find_on_disk(place_.container, path_));
+  path_ = found.path;
+  for (const Extent& extent : found.partitions) {
+    const std::string file = temporary_.file("partition-" + std::to_string(parts_.size()));
+    PB_CHECK(copy_part(extent, file));
+    PB_TRY(const FileSystem kind, file_system_of(file));
+    if (kind == FileSystem::none) parts_.pop_back();
+  }
+  if (!parts_.empty()) return Done{};
+  return Error{ErrorCode::unsupported,
+               place_.container + ": the partition where \"" + place_.path +
+                   "\" would be holds no ext2, ext3, ext4 or FAT file system"};
+}
+
+Status Editing::copy_part(const Extent& extent, const std::string& file) {
+  ::unlink(file.c_str());
+  PB_TRY(auto sink, make_file(file, 0600));
+  parts_.push_back({extent, file});
   has_file_ = true;
-  return for_each_piece(place_.container, [&](ByteSpan bytes) { return sink->write(bytes); });
+  return for_each_piece(
+      place_.container, [&](ByteSpan bytes) { return sink->write(bytes); }, extent);
 }
 
 /// The first file that may be meant is taken out while the artifact is read; whether it was meant
@@ -125,10 +171,27 @@ Status Editing::find_file() {
                 "; write which one: 0000/" + name_);
 }
 
-Result<Image> Editing::image() const {
+Result<std::unique_ptr<Image>> Editing::open(const std::string& file) const {
   if (!has_file_)
     return Error{ErrorCode::not_found, place_.container + " has no payload file " + name_};
-  return Image::open(file_).context(contents_ ? place_.container + ":" + name_ : place_.container);
+  return open_image(file).context(contents_ ? place_.container + ":" + name_ : place_.container);
+}
+
+Result<std::unique_ptr<Image>> Editing::image() const {
+  return open(parts_.empty() ? file_ : parts_.front().file);
+}
+
+Status Editing::change_images(const std::function<Status(Image&)>& change) {
+  std::vector<std::string> files;
+  for (const Part& part : parts_)
+    files.push_back(part.file);
+  if (files.empty()) files.push_back(file_);
+  for (const std::string& file : files) {
+    PB_TRY(const std::unique_ptr<Image> image, open(file));
+    PB_CHECK(change(*image).context(place_.container));
+    PB_CHECK(image->check().context(place_.container));
+  }
+  return Done{};
 }
 
 Status Editing::put_back(const Call& call, const ChangeOptions& options, artifact::Change change) {
@@ -158,7 +221,17 @@ Status Editing::replace_image(const ChangeOptions& options) {
     return refuse("--key: " + place_.container + " is an image, which cannot be signed");
   const std::string& target = options.output.empty() ? place_.container : options.output;
   PB_TRY(os::FileReplacement out, os::FileReplacement::begin(target));
-  PB_CHECK(for_each_piece(file_, [&](ByteSpan bytes) { return out.write(bytes); }));
+  const auto write = [&](ByteSpan bytes) { return out.write(bytes); };
+  std::vector<Part> parts = parts_;
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& a, const Part& b) { return a.extent.offset < b.extent.offset; });
+  std::uint64_t at = 0;
+  for (const Part& part : parts) {
+    PB_CHECK(for_each_piece(place_.container, write, {at, part.extent.offset - at}));
+    PB_CHECK(for_each_piece(part.file, write));
+    at = part.extent.size == kAll.size ? kAll.size : part.extent.offset + part.extent.size;
+  }
+  if (at < kAll.size) PB_CHECK(for_each_piece(place_.container, write, {at, kAll.size}));
   return out.commit();
 }
 

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "core/artifact/contents.hpp"
 #include "sdk/artifact/change.hpp"
+#include "sdk/artifact/disk.hpp"
 #include "sdk/artifact/image.hpp"
 #include "sdk/artifact/place.hpp"
 #include "sdk/artifact/temporary.hpp"
@@ -20,8 +24,14 @@ class Editing {
   [[nodiscard]] bool has_file() const { return has_file_; }
   /// A copy of the file, free to be changed.
   [[nodiscard]] const std::string& file() const { return file_; }
-  /// The file as a file system, for a place with a path in it.
-  [[nodiscard]] Result<Image> image() const;
+  /// The file as a file system, for a place with a path in it. Of a disk with two root file
+  /// systems, the first.
+  [[nodiscard]] Result<std::unique_ptr<Image>> image() const;
+  /// The path in it.
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  /// Changes the file system, or both root file systems of a disk, and has the result checked.
+  Status change_images(const std::function<Status(Image&)>& change);
 
   /// A path for one more file on its way.
   [[nodiscard]] std::string scratch() const { return temporary_.file("scratch"); }
@@ -44,13 +54,24 @@ class Editing {
   Status read_artifact_file();
   Status find_file();
   Status copy_image();
+  Status copy_partitions();
+  Status copy_part(const Extent& extent, const std::string& file);
+  [[nodiscard]] Result<std::unique_ptr<Image>> open(const std::string& file) const;
   Status apply(const Call& call, const ChangeOptions& options, artifact::Change change,
                std::optional<artifact::NewFile> file);
   Status replace_image(const ChangeOptions& options);
 
+  /// A file system of the container, and the copy of it.
+  struct Part {
+    Extent extent;
+    std::string file;
+  };
+
   Place place_;
   TemporaryDirectory temporary_;
   std::string file_;
+  std::string path_;
+  std::vector<Part> parts_;  ///< of an image or a disk
   std::optional<artifact::Contents> contents_;
   std::size_t payload_ = 0;
   std::string name_;

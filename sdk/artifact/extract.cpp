@@ -31,17 +31,24 @@ std::string payload_directory(const std::string& output, std::size_t index) {
   return os::join(output, "payloads/" + artifact::index_text(index));
 }
 
+/// Nothing that is empty.
+Status unpack_sub_header(const artifact::PayloadHeader& payload, const std::string& directory,
+                         const std::string& suffix) {
+  PB_CHECK(unpack_text(os::join(directory, "type-info" + suffix), payload.type_info));
+  if (payload.meta_data.empty()) return Done{};
+  return unpack_text(os::join(directory, "meta-data" + suffix), payload.meta_data);
+}
+
 Status extract_header(const artifact::Header& header, const std::string& output) {
   PB_CHECK(unpack_text(os::join(output, "header-info"), header.header_info));
   if (!header.scripts.empty()) PB_CHECK(unpack_scripts(header, os::join(output, "scripts")));
   for (std::size_t i = 0; i < header.payloads.size(); ++i) {
     const std::string directory = payload_directory(output, i);
     PB_CHECK(make_output_directory(directory));
-    PB_CHECK(unpack_text(os::join(directory, "type-info"), header.payloads[i].type_info));
-    if (header.payloads[i].meta_data.empty()) continue;
-    PB_CHECK(unpack_text(os::join(directory, "meta-data"), header.payloads[i].meta_data));
+    PB_CHECK(unpack_sub_header(header.payloads[i], directory, ""));
   }
-  return Done{};
+  if (!header.augment) return Done{};
+  return unpack_sub_header(*header.augment, payload_directory(output, 0), "-augment");
 }
 
 Status check_output(const std::string& output) {
@@ -59,7 +66,7 @@ Status extract_to(const std::string& output, const ExtractOptions& options,
     PB_CHECK(make_output_directory(directory));
     return os::join(directory, file.name);
   }};
-  auto contents = read_artifact(options.artifact, keys, unpacker.sinks());
+  auto contents = read_artifact(options.artifact, keys, unpacker.sinks(), artifact::Augments::read);
   if (!contents) return std::move(contents).error();
   PB_CHECK(make_output_directory(output));
   PB_CHECK(extract_header(contents->header, output));

@@ -89,22 +89,22 @@ Result<nlohmann::json> json_of(const YAML::Node& node) {
   return json;
 }
 
+/// Every node of a list, read by `read`.
+template <typename Item>
+Status read_each(const YAML::Node& list, Result<Item> (*read)(const YAML::Node&),
+                 std::vector<Item>& items) {
+  for (const YAML::Node& node : list) {
+    PB_TRY(Item item, read(node));
+    items.push_back(std::move(item));
+  }
+  return Done{};
+}
+
 Status read_lists(const YAML::Node& root, Generator& made) {
-  for (const YAML::Node& node : root["options"]) {
-    PB_TRY(auto option, option_of(node));
-    made.options.push_back(std::move(option));
-  }
-  for (const YAML::Node& node : root["files"]) {
-    PB_TRY(auto file, file_of(node));
-    made.files.push_back(std::move(file));
-  }
-  for (const YAML::Node& node : root["one-of"]) {
-    PB_TRY(auto names, texts_of(node));
-    made.one_of.push_back(std::move(names));
-  }
-  if (root["clears"]) {
-    PB_TRY(made.clears, texts_of(root["clears"]));
-  }
+  PB_CHECK(read_each(root["options"], option_of, made.options));
+  PB_CHECK(read_each(root["files"], file_of, made.files));
+  PB_CHECK(read_each(root["one-of"], texts_of, made.one_of));
+  PB_TRY(made.clears, texts_at(root, "clears"));
   return Done{};
 }
 

@@ -1,24 +1,23 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "core/base/result.hpp"
 
 namespace patchbay::artifact_tool {
 
-/// An ext2, ext3 or ext4 file system in a file of ours, read and changed with e2fsprogs' debugfs:
-/// no mounting, no root. Paths are absolute paths in the image, without "." and "..", and without
-/// control characters; anything else in them is allowed. After an error in a change the image may
-/// hold part of the change: work on a copy.
+/// A file system in a file of ours, read and changed with the programs of its own: no mounting, no
+/// root. Paths are absolute paths in the image, as image_path() makes them. After an error in a
+/// change the image may hold part of the change: work on a copy.
 class Image {
  public:
-  /// Whether the file at `path` holds such a file system.
-  static Result<bool> recognises(const std::string& path);
-
-  /// Errors: unsupported (no such file system), not_found (no debugfs on this machine).
-  static Result<Image> open(std::string path);
+  virtual ~Image() = default;
+  Image(const Image&) = delete;
+  Image& operator=(const Image&) = delete;
 
   enum class Kind : std::uint8_t { file, directory, link, other };
   struct Entry {
@@ -27,39 +26,60 @@ class Image {
     unsigned uid = 0, gid = 0;
   };
   /// What is at `path`; nothing when there is nothing.
-  [[nodiscard]] Result<std::optional<Entry>> stat(const std::string& path) const;
+  [[nodiscard]] virtual Result<std::optional<Entry>> stat(const std::string& path) const = 0;
 
   /// Copies the content of a regular file to `host`, which is made or overwritten.
-  [[nodiscard]] Status copy_out(const std::string& path, const std::string& host) const;
+  [[nodiscard]] virtual Status copy_out(const std::string& path, const std::string& host) const = 0;
 
   /// Puts a regular file with the content of `host` at `path`, in place of the one that may be
-  /// there. The directory has to exist.
-  Status copy_in(const std::string& host, const std::string& path, const Entry& attributes);
+  /// there. The directory has to exist. What the file system cannot keep of `attributes` is left.
+  virtual Status copy_in(const std::string& host, const std::string& path,
+                         const Entry& attributes) = 0;
 
   /// mkdir -p.
-  Status make_directories(const std::string& path);
+  virtual Status make_directories(const std::string& path) = 0;
 
   enum class Depth : std::uint8_t { one, all };
   /// Removes what is at `path`; a directory that is not empty only with Depth::all.
-  Status remove(const std::string& path, Depth depth);
+  virtual Status remove(const std::string& path, Depth depth) = 0;
 
-  /// Lets e2fsck look at all of it: whether the changes left it in order.
-  [[nodiscard]] Status check() const;
+  /// Lets the file system's own checker look at all of it: whether the changes left it in order.
+  [[nodiscard]] virtual Status check() const = 0;
 
- private:
-  Image(std::string path, std::string debugfs)
-      : path_{std::move(path)}, debugfs_{std::move(debugfs)} {}
-  [[nodiscard]] Result<std::string> ask(const std::string& request) const;
-  Status change(const std::vector<std::string>& requests);
-  Status collect_removal(const std::string& path, Depth depth, std::vector<std::string>& requests);
-  Status need_directory(const std::string& path);
+ protected:
+  Image() = default;
 
-  std::string path_;
-  std::string debugfs_;
+  /// Errors of both kinds of file system, in the same words.
+  static Error nothing_at(const std::string& path);
+  [[nodiscard]] Status need_directory(const std::string& path) const;
+  /// That a regular file may come to `path`. Returns what is there.
+  [[nodiscard]] Result<std::optional<Entry>> need_place_for_file(const std::string& path) const;
+  /// Calls `make` for each directory above `path`, and `path`, that is not there.
+  Status for_each_missing(const std::string& path,
+                          const std::function<Status(const std::string&)>& make) const;
 };
+
+enum class FileSystem : std::uint8_t {
+  none,
+  ext,  ///< ext2, ext3, ext4
+  fat,
+};
+
+/// What the file at `path` holds, as its first sectors tell.
+Result<FileSystem> file_system_of(const std::string& path);
+
+/// Errors: unsupported (no file system that is known), not_found (no programs for it here).
+Result<std::unique_ptr<Image>> open_image(const std::string& path);
+
+/// For each kind one: e2fsprogs' debugfs, and mtools.
+Result<std::unique_ptr<Image>> open_ext_image(const std::string& path);
+Result<std::unique_ptr<Image>> open_fat_image(const std::string& path);
 
 /// The path in the form Image wants: absolute, one slash between names. `denied` for "." and "..",
 /// invalid_input for a relative path and for control characters.
 Result<std::string> image_path(const std::string& text);
+
+/// The directory that `path` is in.
+std::string directory_of(const std::string& path);
 
 }  // namespace patchbay::artifact_tool

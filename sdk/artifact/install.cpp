@@ -41,12 +41,9 @@ Status make_directory(const Call& call, const InstallOptions& options) {
   PB_TRY(const Place place, need_place(options.words.front(), call.face));
   if (place.path.empty())
     return Error{ErrorCode::invalid_input, "--directory: a payload has files only, no directories"};
-  const std::string path =
-      place.path.ends_with('/') ? place.path.substr(0, place.path.size() - 1) : place.path;
-  PB_TRY(Editing editing, Editing::begin(place, options.temporary));
-  PB_TRY(Image image, editing.image());
-  PB_CHECK(image.make_directories(path).context(place.container));
-  PB_CHECK(image.check());
+  PB_TRY(Editing editing, Editing::begin(without_end_slash(place), options.temporary));
+  PB_CHECK(
+      editing.change_images([&](Image& image) { return image.make_directories(editing.path()); }));
   return editing.put_back(call, options.change);
 }
 
@@ -59,11 +56,10 @@ Status install_file(const Call& call, const InstallOptions& options) {
     place.path += options.words[0].substr(options.words[0].rfind('/') + 1);
   PB_TRY(Editing editing, Editing::begin(place, options.temporary));
   if (place.path.empty()) return editing.put(call, options.change, file);
-  PB_TRY(Image image, editing.image());
   Image::Entry attributes;
   attributes.mode = mode;
-  PB_CHECK(image.copy_in(file.path, place.path, attributes).context(place.container));
-  PB_CHECK(image.check());
+  PB_CHECK(editing.change_images(
+      [&](Image& image) { return image.copy_in(file.path, editing.path(), attributes); }));
   return editing.put_back(call, options.change);
 }
 

@@ -1,30 +1,13 @@
 #include "sdk/artifact/manifest.hpp"
 
-#include <algorithm>
-
 #include "core/os/file.hpp"
+#include "sdk/artifact/manifest_keys.hpp"
 #include "sdk/artifact/yaml.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
 
 constexpr std::size_t kLargestManifest = 1 * kMiB;
-
-const std::vector<std::string_view> kArtifactKeys{
-    "artifact-name",         "compatible-types", "provides-group", "depends-groups",
-    "artifact-name-depends", "scripts",          "compression",    "payloads"};
-const std::vector<std::string_view> kPayloadKeys{"type",
-                                                 "provides",
-                                                 "depends",
-                                                 "clears-provides",
-                                                 "meta-data",
-                                                 "software-name",
-                                                 "software-version",
-                                                 "software-filesystem",
-                                                 "no-default-software-version",
-                                                 "no-default-clears-provides",
-                                                 "no-checksum-provide",
-                                                 "legacy-rootfs-image-checksum"};
 
 /// Relative paths mean: beside the manifest.
 std::string beside(const std::string& manifest, const std::string& path) {
@@ -35,11 +18,6 @@ std::string beside(const std::string& manifest, const std::string& path) {
 
 bool is_local(OptionKind kind) {
   return kind == OptionKind::file || kind == OptionKind::directory;
-}
-
-Result<std::vector<std::string>> texts_at(const YAML::Node& node, const std::string& key) {
-  if (!node[key] || node[key].IsNull()) return std::vector<std::string>{};
-  return texts_of(node[key]);
 }
 
 /// "KEY:VALUE" of each member of a mapping.
@@ -91,6 +69,15 @@ Status read_common(const YAML::Node& node, const std::string& path, PayloadReque
   return Done{};
 }
 
+std::vector<std::string_view> known_keys(const Generator& generator) {
+  std::vector<std::string_view> known{"type"};
+  for (const ManifestKey& key : kPayloadKeys)
+    if (applies(key.name, generator)) known.emplace_back(key.name);
+  for (const GeneratorOption& option : generator.options)
+    known.emplace_back(option.name);
+  return known;
+}
+
 Result<PayloadRequest> payload_of(const YAML::Node& node, const std::string& path,
                                   const std::map<std::string, Generator>& generators) {
   if (!node.IsMap()) return wrong_value(node, "a payload is a mapping");
@@ -99,10 +86,7 @@ Result<PayloadRequest> payload_of(const YAML::Node& node, const std::string& pat
   PayloadRequest payload;
   const auto found = generators.find(type);
   payload.generator = found == generators.end() ? plain_generator(type) : found->second;
-  std::vector<std::string_view> known = kPayloadKeys;
-  for (const GeneratorOption& option : payload.generator.options)
-    known.emplace_back(option.name);
-  PB_CHECK(check_keys(node, known));
+  PB_CHECK(check_keys(node, known_keys(payload.generator)));
   PB_CHECK(read_values(node, path, payload));
   PB_CHECK(read_common(node, path, payload));
   return payload;
@@ -136,7 +120,10 @@ Status fill_in(const YAML::Node& root, const std::string& path, ArtifactRequest&
 Result<ArtifactRequest> request_of(const YAML::Node& root, const std::string& path,
                                    const std::map<std::string, Generator>& generators,
                                    ArtifactRequest request) {
-  PB_CHECK(check_keys(root, kArtifactKeys));
+  std::vector<std::string_view> known{"payloads"};
+  for (const ManifestKey& key : kArtifactKeys)
+    known.emplace_back(key.name);
+  PB_CHECK(check_keys(root, known));
   PB_CHECK(fill_in(root, path, request));
   const YAML::Node payloads = root["payloads"];
   if (!payloads || !payloads.IsSequence() || payloads.size() == 0)

@@ -1,12 +1,11 @@
 #include <CLI/CLI.hpp>
 
-#include <map>
-
 #include "sdk/artifact/command_line.hpp"
 #include "sdk/artifact/commands.hpp"
 #include "sdk/artifact/editing.hpp"
 #include "sdk/artifact/modifications.hpp"
 #include "sdk/artifact/outcome.hpp"
+#include "sdk/artifact/request.hpp"
 #include "sdk/artifact/transfer.hpp"
 
 namespace patchbay::artifact_tool {
@@ -69,23 +68,15 @@ void add_image_options(CLI::App& app, ImageModifications& image) {
       ->type_name("FILE");
 }
 
-Result<std::optional<artifact::CompressionSettings>> compression_of(const std::string& text) {
-  using artifact::Compression;
-  static const std::map<std::string, Compression> kNames{
-      {"none", Compression::none},      {"gzip", Compression::gzip},
-      {"lzma", Compression::xz},        {"xz", Compression::xz},
-      {"zstd", Compression::zstd},      {"zstd_fastest", Compression::zstd},
-      {"zstd_fast", Compression::zstd}, {"zstd_better", Compression::zstd},
-      {"zstd_best", Compression::zstd}};
-  if (text.empty()) return std::optional<artifact::CompressionSettings>{};
-  const auto found = kNames.find(text);
-  if (found == kNames.end()) {
-    return Error{ErrorCode::invalid_input,
-                 "--compression \"" + text + "\" is none of none, gzip, xz, zstd"};
-  }
-  artifact::CompressionSettings settings;
-  settings.kind = found->second;
-  return std::optional{settings};
+/// Returns whether any of them was changed.
+Result<bool> change_images(const ModifyOptions& options, Editing& editing) {
+  bool any = false;
+  PB_CHECK(editing.change_images([&](Image& image) -> Status {
+    PB_TRY(const bool changed, apply(options.image, options.header.name, image, editing.scratch()));
+    any = any || changed;
+    return Done{};
+  }));
+  return any;
 }
 
 Status modify_image_file(const Call& call, const ModifyOptions& options) {
@@ -94,18 +85,15 @@ Status modify_image_file(const Call& call, const ModifyOptions& options) {
   if (rest.any() || !options.compression.empty()) {
     return Error{ErrorCode::invalid_input,
                  options.container +
-                     " is a file system: only the name and what is in it can be "
+                     " is an image, not an artifact: only the name and what is in it can be "
                      "modified"};
   }
   Place place;
   place.container = options.container;
   place.path = "/";
   PB_TRY(Editing editing, Editing::begin(place, options.temporary));
-  PB_TRY(Image image, editing.image());
-  PB_TRY(const bool changed, apply(options.image, options.header.name, image, editing.scratch()));
-  if (!changed) return Done{};
-  PB_CHECK(image.check());
-  return editing.put_back(call, options.change);
+  PB_TRY(const bool changed, change_images(options, editing));
+  return changed ? editing.put_back(call, options.change) : Status{Done{}};
 }
 
 /// Whether the payload may be a root file system that knows its artifact's name. What files of
@@ -120,12 +108,10 @@ Status modify_inside(const Call& call, const ModifyOptions& options, artifact::C
   place.container = options.container;
   place.path = "/";
   PB_TRY(Editing editing, Editing::begin(place, options.temporary));
-  PB_TRY(const bool is_image, Image::recognises(editing.file()));
+  PB_TRY(const FileSystem kind, file_system_of(editing.file()));
   bool changed = false;
-  if (is_image || options.image.any()) {
-    PB_TRY(Image image, editing.image());
-    PB_TRY(changed, apply(options.image, options.header.name, image, editing.scratch()));
-    PB_CHECK(image.check());
+  if (kind != FileSystem::none || options.image.any()) {
+    PB_TRY(changed, change_images(options, editing));
   }
   if (changed) return editing.put_back(call, options.change, std::move(change));
   return apply_change(call, options.container, *editing.contents(), std::move(change),
@@ -145,7 +131,9 @@ Status modify_artifact(const Call& call, const ModifyOptions& options) {
   PB_TRY(const artifact::Contents contents, read_for_change(options.container));
   PB_CHECK(check_kind(call, contents));
   artifact::Change change;
-  PB_TRY(change.compression, compression_of(options.compression));
+  if (!options.compression.empty()) {
+    PB_TRY(change.compression, parse_compression(options.compression));
+  }
   if (options.header.any()) {
     change.header = artifact::spec_of(contents.header);
     PB_CHECK(apply(options.header, call.face, *change.header));
@@ -158,7 +146,9 @@ Status modify_artifact(const Call& call, const ModifyOptions& options) {
 Status modify_any(const Call& call, const ModifyOptions& options) {
   if (options.container == "-")
     return Error{ErrorCode::invalid_input, "an artifact from standard input cannot be changed"};
-  PB_TRY(const bool is_image, Image::recognises(options.container));
+  PB_TRY(const FileSystem kind, file_system_of(options.container));
+  PB_TRY(const bool disk, is_disk(options.container));
+  const bool is_image = disk || kind != FileSystem::none;
   return is_image ? modify_image_file(call, options) : modify_artifact(call, options);
 }
 
@@ -167,12 +157,14 @@ Status modify_any(const Call& call, const ModifyOptions& options) {
 int modify(const Call& call) {
   ModifyOptions options;
   CLI::App app{"Changes what an artifact says, and settings in the root file system it carries."};
-  app.add_option("artifact", options.container, "The artifact, or a file system image")
+  app.add_option("artifact", options.container,
+                 "The artifact, or an image of a file system or disk")
       ->required()
       ->type_name("ARTIFACT");
   add_header_options(app, options.header, call.face);
   add_image_options(app, options.image);
-  app.add_option("--compression", options.compression, "none, gzip, xz or zstd (default: stays)")
+  app.add_option("--compression", options.compression,
+                 "none, gzip[:1-12], xz[:0-9], zstd[:1-19] (default: stays)")
       ->type_name("ID");
   add_change_options(app, options.change, call.face);
   add_temporary_option(app, options.temporary);

@@ -1,18 +1,13 @@
 #include "sdk/artifact/place.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "core/artifact/names.hpp"
 #include "core/base/bytes.hpp"
 #include "core/os/file.hpp"
+#include "sdk/artifact/disk.hpp"
 #include "sdk/artifact/image.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
-
-/// Directories that mender-artifact keeps for the partitions of a disk.
-constexpr std::array<std::string_view, 4> kPartitions{"/data", "/uboot", "/boot/efi", "/boot/grub"};
 
 Error refuse(std::string message) {
   return {ErrorCode::invalid_input, std::move(message)};
@@ -46,17 +41,11 @@ Status parse_payload_file(Place& place, std::string text) {
                 "[A-Za-z0-9_.,-]");
 }
 
-bool begins_with_directory(const std::string& path, std::string_view directory) {
-  return path.starts_with(directory) &&
-         (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
+/// mender-artifact keeps these directories for the partitions of a disk.
 Status check_partition(const Place& place, Face face) {
-  if (face == Face::patchbay) return Done{};
-  const bool partition = std::any_of(kPartitions.begin(), kPartitions.end(), [&](auto directory) {
-    return begins_with_directory(place.path, directory);
-  });
-  if (!partition) return Done{};
+  if (face == Face::patchbay || !is_on_own_partition(place.path)) return Done{};
+  const auto disk = is_disk(place.container);
+  if (disk && *disk) return Done{};
   return refuse("\"" + place.path + "\" is on a partition that an artifact does not have");
 }
 
@@ -77,6 +66,11 @@ Result<std::optional<Place>> parse_place(const std::string& word, Face face) {
   }
   PB_CHECK(check_partition(place, face));
   return std::optional{std::move(place)};
+}
+
+Place without_end_slash(Place place) {
+  if (place.path.size() > 1 && place.path.ends_with('/')) place.path.pop_back();
+  return place;
 }
 
 Result<Place> need_place(const std::string& word, Face face) {

@@ -26,11 +26,12 @@ struct Read {
 /// (An artifact out of a pipe can be read only once.)
 Result<Read> read_with(const ReadOptions& options,
                        const std::vector<artifact::VerificationKey>& keys) {
-  auto contents = read_artifact(options.artifact, keys);
+  constexpr auto kAugments = artifact::Augments::read;
+  auto contents = read_artifact(options.artifact, keys, {}, kAugments);
   if (contents) return Read{std::move(*contents), std::nullopt};
   Error error = std::move(contents).error();
   if (keys.empty() || error.code() != ErrorCode::integrity || options.artifact == "-") return error;
-  PB_TRY(artifact::Contents unchecked, read_artifact(options.artifact));
+  PB_TRY(artifact::Contents unchecked, read_artifact(options.artifact, {}, {}, kAugments));
   return Read{std::move(unchecked), std::move(error)};
 }
 

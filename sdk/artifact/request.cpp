@@ -75,15 +75,18 @@ class Defaults {
   std::string file_system_;
 };
 
-Status add_pairs(const PayloadRequest& request, artifact::PayloadSpec& payload) {
+/// KEY:VALUE of every text; of a key that is there twice, the last one. `prefix` stands before the
+/// names of the options.
+template <typename Request, typename Spec>
+Status add_pairs(const Request& request, Spec& spec, const std::string& prefix = "--") {
   for (const std::string& text : request.provides) {
-    PB_TRY(auto pair, split("--provides", text));
-    payload.provides.insert_or_assign(std::move(pair.first), std::move(pair.second));
+    PB_TRY(auto pair, split(prefix + "provides", text));
+    spec.provides.insert_or_assign(std::move(pair.first), std::move(pair.second));
   }
   for (const std::string& text : request.depends) {
-    PB_TRY(auto pair, split("--depends", text));
-    payload.depends.insert_or_assign(std::move(pair.first),
-                                     std::vector<std::string>{std::move(pair.second)});
+    PB_TRY(auto pair, split(prefix + "depends", text));
+    spec.depends.insert_or_assign(std::move(pair.first),
+                                  std::vector<std::string>{std::move(pair.second)});
   }
   return Done{};
 }
@@ -100,14 +103,34 @@ void add_clears(const PayloadRequest& request, const Defaults& defaults,
   if (!clears.empty() || request.clears_given) payload.clears = std::move(clears);
 }
 
+Result<std::string> read_meta_data(const std::string& option, const std::string& path) {
+  return os::read_file(path, artifact::Limits{}.meta_data_bytes).context(option);
+}
+
 Status add_meta_data(const PayloadRequest& request, artifact::PayloadSpec& payload) {
   if (request.meta_data_file.empty()) return Done{};
   if (!request.generator.meta_data.empty())
     return wrong("--meta-data \"" + printable(request.meta_data_file) + "\": the meta-data of " +
                  request.generator.type + " is made from its options");
-  PB_TRY(payload.meta_data,
-         os::read_file(request.meta_data_file, artifact::Limits{}.meta_data_bytes)
-             .context("--meta-data"));
+  PB_TRY(payload.meta_data, read_meta_data("--meta-data", request.meta_data_file));
+  return Done{};
+}
+
+Status add_augment(const AugmentRequest& request, artifact::PayloadSpec& payload) {
+  if (!request.any()) return Done{};
+  if (request.type.empty())
+    return wrong("--augment-type TYPE has to be given with the other --augment options");
+  if (request.type != payload.type) {
+    return wrong("--augment-type \"" + printable(request.type) +
+                 "\": it has to be the payload's, " + "\"" + payload.type.value_or("") +
+                 "\"; what is not signed does not choose the module");
+  }
+  artifact::PayloadSpec::Augment& augment = payload.augment.emplace();
+  PB_CHECK(add_pairs(request, augment, "--augment-"));
+  for (const std::string& path : request.files)
+    augment.files.push_back({path.substr(path.rfind('/') + 1), path});
+  if (request.meta_data_file.empty()) return Done{};
+  PB_TRY(augment.meta_data, read_meta_data("--augment-meta-data", request.meta_data_file));
   return Done{};
 }
 
@@ -122,6 +145,7 @@ Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
   PB_TRY(payload, generate(request.generator, request.values));
   PB_CHECK(add_meta_data(request, payload));
   PB_CHECK(add_pairs(request, payload));
+  PB_CHECK(add_augment(request.augment, payload));
   if (request.software_name.empty()) {
     PB_TRY(request.software_name, expand(request.generator.software_name, request.values));
   }

@@ -8,6 +8,19 @@
 
 namespace patchbay::artifact_tool {
 
+/// What an augmented artifact is to add outside of what is signed.
+struct AugmentRequest {
+  std::string type;  ///< has to be that of the payload
+  std::vector<std::string> files;
+  std::string meta_data_file;
+  std::vector<std::string> provides, depends;  ///< KEY:VALUE
+
+  [[nodiscard]] bool any() const {
+    return !type.empty() || !files.empty() || !meta_data_file.empty() || !provides.empty() ||
+           !depends.empty();
+  }
+};
+
 /// What is asked for of one payload, on the command line or in a manifest.
 struct PayloadRequest {
   Generator generator;
@@ -25,6 +38,8 @@ struct PayloadRequest {
   bool no_default_software_version = false;
   /// Keys whose explicit provide stands after the --software options and so wins over them.
   bool explicit_provides_win = true;
+
+  AugmentRequest augment;
 
   bool no_checksum = false;
   bool legacy_checksum = false;

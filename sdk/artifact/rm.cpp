@@ -18,15 +18,11 @@ struct RemoveOptions {
 
 Status remove(const Call& call, const RemoveOptions& options) {
   PB_TRY(const Place place, need_place(options.word, call.face));
-  PB_TRY(Editing editing, Editing::begin(place, options.temporary));
+  PB_TRY(Editing editing, Editing::begin(without_end_slash(place), options.temporary));
   if (place.path.empty()) return editing.remove(call, options.change);
-  const bool slash = place.path.ends_with('/') && place.path.size() > 1;
-  PB_TRY(Image image, editing.image());
-  PB_CHECK(image
-               .remove(slash ? place.path.substr(0, place.path.size() - 1) : place.path,
-                       options.recursive ? Image::Depth::all : Image::Depth::one)
-               .context(place.container));
-  PB_CHECK(image.check());
+  const auto depth = options.recursive ? Image::Depth::all : Image::Depth::one;
+  PB_CHECK(
+      editing.change_images([&](Image& image) { return image.remove(editing.path(), depth); }));
   return editing.put_back(call, options.change);
 }
 

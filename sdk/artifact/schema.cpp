@@ -6,6 +6,7 @@
 #include "sdk/artifact/command_line.hpp"
 #include "sdk/artifact/commands.hpp"
 #include "sdk/artifact/manifest.hpp"
+#include "sdk/artifact/manifest_keys.hpp"
 #include "sdk/artifact/outcome.hpp"
 
 namespace patchbay::artifact_tool {
@@ -33,17 +34,18 @@ Json pairs(const std::string& about) {
       about);
 }
 
-Json common_of_payload() {
-  Json keys;
-  keys["provides"] = pairs("What the device provides afterwards");
-  keys["depends"] = pairs("What it has to provide before");
-  keys["clears-provides"] = texts("Patterns of provides that are removed when it is committed");
-  keys["software-name"] = text("NAME of the provide rootfs-image.NAME.version");
-  keys["software-version"] = text("Its value; default: the artifact's name");
-  keys["software-filesystem"] = text("FS instead of rootfs-image in it");
-  keys["no-default-software-version"] = flag("No such provide, unless software-version is given");
-  keys["no-default-clears-provides"] = flag("Clear nothing but what is asked for");
-  return keys;
+Json key_schema(const ManifestKey& key) {
+  switch (key.kind) {
+    case KeyKind::text:
+      return text(key.help);
+    case KeyKind::flag:
+      return flag(key.help);
+    case KeyKind::texts:
+      return texts(key.help);
+    case KeyKind::pairs:
+      return pairs(key.help);
+  }
+  return {};
 }
 
 Json option_schema(const GeneratorOption& option) {
@@ -60,13 +62,8 @@ Json payload_schema(const Generator& generator) {
     schema["properties"][option.name] = option_schema(option);
     if (option.required) schema["required"].push_back(option.name);
   }
-  if (generator.meta_data.empty())
-    schema["properties"]["meta-data"] = text("File with a JSON object for the module");
-  if (!generator.checksum.empty()) {
-    schema["properties"]["no-checksum-provide"] = flag("No rootfs-image.checksum");
-    schema["properties"]["legacy-rootfs-image-checksum"] = flag("Call it rootfs_image_checksum");
-  }
-  schema["properties"].update(common_of_payload());
+  for (const ManifestKey& key : kPayloadKeys)
+    if (applies(key.name, generator)) schema["properties"][key.name] = key_schema(key);
   schema["additionalProperties"] = false;
   return schema;
 }
@@ -93,13 +90,8 @@ std::string manifest_schema(const std::map<std::string, Generator>& generators) 
       "the command line win over what stands here.";
   schema["type"] = "object";
   Json& keys = schema["properties"];
-  keys["artifact-name"] = text("Name of the artifact");
-  keys["compatible-types"] = texts("Types of device it is for");
-  keys["provides-group"] = text("Group it belongs to");
-  keys["depends-groups"] = texts("Only for devices of one of these groups");
-  keys["artifact-name-depends"] = texts("Only for devices that run one of these");
-  keys["scripts"] = texts("State scripts, or directories of them");
-  keys["compression"] = text("none, gzip[:1-12], xz[:0-9], zstd[:1-19]");
+  for (const ManifestKey& key : kArtifactKeys)
+    keys[key.name] = key_schema(key);
   Json types = Json::array();
   for (const auto& [type, generator] : generators)
     types.push_back(payload_schema(generator));
@@ -116,7 +108,8 @@ int schema(const Call& call) {
   app.add_option("--generators", directories, "Where to look for descriptions of payload types")
       ->type_name("DIR")
       ->allow_extra_args(false);
-  if (const auto code = parse(app, call, "  patchbay-artifact schema > manifest-schema.json"))
+  if (const auto code =
+          parse(app, call, "  " + program_name(call.face) + " schema > manifest-schema.json"))
     return *code;
   const auto generators = find_generators(generator_directories(directories));
   if (!generators) return fail(call, Outcome::failed, generators.error());

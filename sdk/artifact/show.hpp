@@ -18,6 +18,11 @@ struct Shown {
   SignatureShown signature;
 };
 
+/// The payload as it is with what the unsigned part of an augmented artifact adds: members of
+/// objects are added or replaced, lists replaced.
+artifact::PayloadHeader merged(const artifact::PayloadHeader& payload,
+                               const artifact::PayloadHeader& augment);
+
 /// For people.
 void print_text(const Shown& shown);
 

@@ -41,28 +41,37 @@ Json scripts_json(const std::vector<artifact::Script>& scripts) {
 Json file_json(const artifact::PayloadFile& file) {
   std::array<char, 8> mode{};
   std::snprintf(mode.data(), mode.size(), "%04o", file.mode);
-  return {{"name", file.name},
-          {"size", file.size},
-          {"sha256", file.sha256},
-          {"mode", mode.data()},
-          {"modified", file.mtime}};
+  Json json{{"name", file.name},
+            {"size", file.size},
+            {"sha256", file.sha256},
+            {"mode", mode.data()},
+            {"modified", file.mtime}};
+  if (file.augmented) json["augmented"] = true;
+  return json;
 }
 
-Json payload_json(const artifact::Contents& contents, std::size_t index) {
-  const artifact::PayloadHeader& payload = contents.header.payloads[index];
-  Json json{{"type", payload.type ? Json(*payload.type) : Json()},
-            {"provides", Json::object()},
+/// What a header says about a payload, without its type.
+Json said_json(const artifact::PayloadHeader& payload) {
+  Json json{{"provides", Json::object()},
             {"depends", Json::object()},
             {"clears", payload.clears ? Json(*payload.clears) : Json()},
-            {"meta_data", Json()},
-            {"files", Json::array()}};
+            {"meta_data", Json()}};
   for (const auto& [key, value] : payload.provides)
     json["provides"][key] = value;
   for (const auto& [key, values] : payload.depends)
     json["depends"][key] = values;
   if (!payload.meta_data.empty()) json["meta_data"] = Json::parse(payload.meta_data);
+  return json;
+}
+
+Json payload_json(const artifact::Contents& contents, std::size_t index) {
+  const artifact::PayloadHeader& payload = contents.header.payloads[index];
+  Json json{{"type", payload.type ? Json(*payload.type) : Json()}};
+  json.update(said_json(payload));
+  json["files"] = Json::array();
   for (const artifact::PayloadFile& file : contents.files)
     if (file.payload == index) json["files"].push_back(file_json(file));
+  if (contents.header.augment) json["augment"] = said_json(*contents.header.augment);
   return json;
 }
 

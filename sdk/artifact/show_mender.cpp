@@ -121,7 +121,8 @@ void print_files(const artifact::Contents& contents, std::size_t index) {
 }
 
 void print_payload(const artifact::Contents& contents, std::size_t index) {
-  const artifact::PayloadHeader& payload = contents.header.payloads[index];
+  artifact::PayloadHeader payload = contents.header.payloads[index];
+  if (contents.header.augment) payload = merged(payload, *contents.header.augment);
   std::printf("  - Type: %s\n", payload.type ? payload.type->c_str() : "Empty type");
   print_map("Provides", payload.provides);
   print_map("Depends", flat(payload.depends));

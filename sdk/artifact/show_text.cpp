@@ -62,10 +62,8 @@ std::string clears_text(const artifact::PayloadHeader& payload) {
   return payload.clears->empty() ? "nothing" : joined(*payload.clears, ", ");
 }
 
-void print_payload(const artifact::Contents& contents, std::size_t index) {
-  const artifact::PayloadHeader& payload = contents.header.payloads[index];
-  std::printf("\n");
-  line("Payload " + std::to_string(index), payload.type ? *payload.type : "empty (no type)");
+/// Provides and depends.
+void print_maps(const artifact::PayloadHeader& payload) {
   std::vector<std::string> provides;
   for (const auto& [key, value] : payload.provides)
     provides.push_back(printable(key) + " = " + printable(value));
@@ -74,12 +72,19 @@ void print_payload(const artifact::Contents& contents, std::size_t index) {
   for (const auto& [key, values] : payload.depends)
     depends.push_back(printable(key) + " = " + joined(values, " or "));
   lines("  Depends", depends);
-  line("  Clears", clears_text(payload));
+}
+
+void print_meta_data(const artifact::PayloadHeader& payload) {
   if (!payload.meta_data.empty())
     line("  Meta-data", printable(payload.meta_data, kLongestMetaData));
+}
+
+enum class Part : std::uint8_t { signed_one, augmented };
+
+void print_files(const artifact::Contents& contents, std::size_t index, Part part) {
   std::vector<std::string> files;
   for (const artifact::PayloadFile& file : contents.files) {
-    if (file.payload != index) continue;
+    if (file.payload != index || file.augmented != (part == Part::augmented)) continue;
     std::array<char, 8> mode{};
     std::snprintf(mode.data(), mode.size(), "%04o", file.mode);
     files.push_back(file.name + ", " + std::to_string(file.size) + " bytes, mode " + mode.data() +
@@ -87,6 +92,25 @@ void print_payload(const artifact::Contents& contents, std::size_t index) {
     files.push_back("sha256 " + file.sha256);
   }
   lines("  Files", files);
+}
+
+void print_payload(const artifact::Contents& contents, std::size_t index) {
+  const artifact::PayloadHeader& payload = contents.header.payloads[index];
+  std::printf("\n");
+  line("Payload " + std::to_string(index), payload.type ? *payload.type : "empty (no type)");
+  print_maps(payload);
+  line("  Clears", clears_text(payload));
+  print_meta_data(payload);
+  print_files(contents, index, Part::signed_one);
+}
+
+void print_augment(const artifact::Contents& contents, const artifact::PayloadHeader& augment) {
+  std::printf("\n");
+  line("Augmented part", "not signed; no device installs an artifact that has one");
+  print_maps(augment);
+  if (augment.clears) line("  Clears", clears_text(augment));
+  print_meta_data(augment);
+  print_files(contents, 0, Part::augmented);
 }
 
 }  // namespace
@@ -104,6 +128,7 @@ void print_text(const Shown& shown) {
   print_header(shown);
   for (std::size_t i = 0; i < shown.contents.header.payloads.size(); ++i)
     print_payload(shown.contents, i);
+  if (shown.contents.header.augment) print_augment(shown.contents, *shown.contents.header.augment);
 }
 
 }  // namespace patchbay::artifact_tool

@@ -50,7 +50,8 @@ Result<artifact::Signatures> signatures(const Call& call, const SignOptions& opt
 }
 
 Status sign_artifact(const Call& call, const SignOptions& options) {
-  PB_TRY(const artifact::Contents contents, read_for_change(options.artifact));
+  PB_TRY(const artifact::Contents contents,
+         read_for_change(options.artifact, artifact::Augments::read));
   artifact::Change change;
   PB_TRY(change.signatures, signatures(call, options, contents));
   PB_TRY(change.keys, load_signing_keys(options.keys, call.face));

@@ -27,9 +27,9 @@ Result<Taken> take(const Editing& editing, const Place& place) {
     if (editing.has_file()) return Taken{editing.file(), place.file, editing.mode()};
     return Error{ErrorCode::not_found, place.container + " has no payload file " + place.file};
   }
-  PB_TRY(const Image image, editing.image());
-  PB_TRY(const auto entry, image.stat(place.path));
-  PB_CHECK(image.copy_out(place.path, editing.scratch()).context(place.container));
+  PB_TRY(const auto image, editing.image());
+  PB_TRY(const auto entry, image->stat(editing.path()));
+  PB_CHECK(image->copy_out(editing.path(), editing.scratch()).context(place.container));
   return Taken{editing.scratch(), place.path.substr(place.path.rfind('/') + 1),
                entry ? entry->mode : 0644U};
 }

@@ -61,7 +61,10 @@ int validate(const Call& call) {
 
   const auto keys = load_verification_keys(options.keys, call.face);
   if (!keys) return fail(call, Outcome::bad_parameter, keys.error());
-  const auto contents = read_artifact(options.artifact, *keys);
+  // A device refuses what mender-artifact calls valid: that program's users get its answer.
+  const auto augments =
+      call.face == Face::mender ? artifact::Augments::read : artifact::Augments::refuse;
+  const auto contents = read_artifact(options.artifact, *keys, {}, augments);
   if (!contents) {
     return fail(call, outcome_of_reading(contents.error(), Outcome::invalid_artifact),
                 contents.error());

@@ -84,6 +84,7 @@ int write_payload(Call call, WriteCommand& command, const std::string& word) {
     add_generator_options(app, command.payload.generator, command.payload);
   }
   add_payload_options(app, command);
+  if (word == kModule) add_augment_options(app, command.payload.augment);
   add_artifact_options(app, command, call.face);
   if (const auto code = parse(app, call, "  patchbay-artifact write " + example)) return *code;
   if (command.payload.generator.type.empty() && !command.payload.empty)

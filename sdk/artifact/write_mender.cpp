@@ -78,8 +78,10 @@ Status check(const std::string& word, const WriteCommand& command, const Missing
   if (missing.version != 3) {
     if (missing.version == 2 && word != "rootfs-image")
       return Error{ErrorCode::unsupported, "Module images need at least artifact format version 3"};
-    return Error{ErrorCode::unsupported, "--version " + std::to_string(missing.version) +
-                                             ": only format version 3 can be written"};
+    return Error{ErrorCode::unsupported,
+                 "--version " + std::to_string(missing.version) +
+                     ": only format version 3 is written, which Mender's client reads since "
+                     "version 2.0; leave the option out"};
   }
   const auto file = command.payload.values.find("file");
   if (file != command.payload.values.end() && word == "rootfs-image" && !file->second.empty() &&
@@ -126,6 +128,7 @@ int write_as_mender(const Call& given) {
     add_generator_options(app, command.payload.generator, command.payload);
   }
   add_payload_options(app, command);
+  if (word == "module-image") add_augment_options(app, command.payload.augment);
   add_artifact_options(app, command, call.face);
   app.add_option("-v,--version", missing.version, "Format version")
       ->type_name("N")

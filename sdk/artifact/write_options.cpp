@@ -8,7 +8,9 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include "core/artifact/writer.hpp"
 #include "core/os/file.hpp"
@@ -19,6 +21,7 @@ namespace patchbay::artifact_tool {
 namespace {
 
 constexpr const char* kPayloadGroup = "Payload";
+constexpr const char* kAugmentGroup = "Augmented part (no device installs it)";
 constexpr const char* kArtifactGroup = "Artifact";
 constexpr const char* kOutputGroup = "Output";
 
@@ -44,27 +47,33 @@ std::string in_capitals(std::string text) {
 
 Error wrong_size(const std::string& option, const std::string& text) {
   return {ErrorCode::invalid_input, option + " \"" + printable(text) +
-                                        "\": it is no size; examples: 1000000, 512K, 100M, 2G"};
+                                        "\": it is no size; examples: 1000000, 1.5GB, 512KiB, 2G"};
+}
+
+/// Bytes in a unit: those with a B are powers of 1000, as for mender-artifact, "KiB" and "K" of
+/// 1024. 0: no unit.
+double bytes_of_unit(std::string unit) {
+  unit = in_capitals(std::move(unit));
+  if (unit.empty() || unit == "B") return 1;
+  constexpr std::string_view kUnits = "KMGT";
+  const std::size_t power = kUnits.find(unit[0]);
+  const std::string rest = unit.substr(1);
+  if (power == std::string_view::npos || (!rest.empty() && rest != "B" && rest != "IB")) return 0;
+  return std::pow(rest == "B" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
 }
 
 /// Nothing when the option is not given.
 Result<std::optional<std::uint64_t>> parse_size(const std::string& option,
                                                 const std::string& text) {
   if (text.empty()) return std::optional<std::uint64_t>{};
-  std::uint64_t number = 0;
+  double number = 0;
   const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  std::string unit{parsed.ptr, end};
-  if (unit.ends_with("iB")) unit.resize(unit.size() - 2);
-  if (unit.ends_with("B")) unit.resize(unit.size() - 1);
-  constexpr std::string_view kUnits = "KMGT";
-  unsigned shift = 0;
-  if (unit.size() == 1 && kUnits.find(unit[0]) != std::string_view::npos)
-    shift = 10 * (static_cast<unsigned>(kUnits.find(unit[0])) + 1);
-  const bool bad_unit = !unit.empty() && shift == 0;
-  if (parsed.ec != std::errc{} || bad_unit || number > (~std::uint64_t{0} >> shift))
-    return wrong_size(option, text);
-  return std::optional{number << shift};
+  const auto parsed = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const double bytes = number * bytes_of_unit({parsed.ptr, end});
+  const bool is_size =
+      parsed.ec == std::errc{} && number >= 0 && bytes_of_unit({parsed.ptr, end}) > 0;
+  if (!is_size || bytes >= std::ldexp(1.0, 63)) return wrong_size(option, text);
+  return std::optional{static_cast<std::uint64_t>(bytes)};
 }
 
 /// A file in the directory for temporary ones, removed with this object.
@@ -88,7 +97,7 @@ class TemporaryOutput {
     for (;;) {
       PB_TRY(const std::size_t count, source.read(buffer));
       if (count == 0) return Done{};
-      PB_CHECK(os::write_all(out, ByteSpan{buffer}.first(count)).context("standard output"));
+      PB_CHECK(os::write_all(out, ByteSpan{buffer}.first(count)));
     }
   }
 
@@ -96,13 +105,32 @@ class TemporaryOutput {
   std::string path_;
 };
 
-/// Standard output cannot be written to out of order: what goes there is made in a file first.
+/// A link is not to be replaced by the artifact, but what it points to.
+std::string behind_links(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  const auto target = std::filesystem::weakly_canonical(path, error);
+  return error ? path : target.string();
+}
+
+/// Whether the artifact has to be poured into what is there: a pipe or a device.
+bool is_stream(const std::string& output) {
+  std::error_code error;
+  return output == "-" || std::filesystem::is_other(output, error);
+}
+
+/// A stream cannot be written to out of order: what goes there is made in a file first.
 Result<std::uint64_t> write_to(const artifact::ArtifactSpec& spec, const std::string& output,
                                const artifact::WriteOptions& options) {
-  if (output != "-") return artifact::write_artifact(spec, output, options);
+  if (!is_stream(output)) return artifact::write_artifact(spec, behind_links(output), options);
   const TemporaryOutput temporary;
   PB_TRY(const std::uint64_t size, artifact::write_artifact(spec, temporary.path(), options));
-  PB_CHECK(temporary.copy_to(STDOUT_FILENO));
+  UniqueFd fd;
+  if (output != "-") {
+    PB_TRY(fd, os::open_file(output, O_WRONLY));
+  }
+  PB_CHECK(temporary.copy_to(fd ? fd.get() : STDOUT_FILENO)
+               .context(output == "-" ? "standard output" : output));
   return size;
 }
 
@@ -119,7 +147,7 @@ Status check_before(const Call& call, const WriteCommand& command) {
 
 /// Before anything is read that would be read in vain.
 Status check_output(const std::string& output) {
-  if (output == "-") return Done{};
+  if (is_stream(output)) return Done{};
   const std::size_t slash = output.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : output.substr(0, slash + 1);
   if (::access(directory.c_str(), W_OK | X_OK) == 0) return Done{};
@@ -214,6 +242,21 @@ void add_payload_options(CLI::App& app, WriteCommand& command) {
       ->group(kPayloadGroup);
 }
 
+void add_augment_options(CLI::App& app, AugmentRequest& augment) {
+  constexpr const char* kFileHelp = "Files in it (repeatable), and a JSON object";
+  constexpr const char* kPairHelp = "Provides and depends in it; repeatable";
+  app.add_option("--augment-type", augment.type, "Type, again, for a part that is not signed")
+      ->type_name("TYPE")
+      ->group(kAugmentGroup);
+  add_list(app, "--augment-file", augment.files, kFileHelp, "FILE")->group(kAugmentGroup);
+  app.add_option("--augment-meta-data", augment.meta_data_file, kFileHelp)
+      ->type_name("FILE")
+      ->group(kAugmentGroup);
+  add_list(app, "--augment-provides", augment.provides, kPairHelp, "KEY:VALUE")
+      ->group(kAugmentGroup);
+  add_list(app, "--augment-depends", augment.depends, kPairHelp, "KEY:VALUE")->group(kAugmentGroup);
+}
+
 void add_artifact_options(CLI::App& app, WriteCommand& command, Face face) {
   const Generator& generator = command.payload.generator;
   ArtifactRequest& artifact = command.artifact;
@@ -243,10 +286,11 @@ void add_artifact_options(CLI::App& app, WriteCommand& command, Face face) {
                  "none, gzip[:1-12] (default), xz[:0-9], zstd[:1-19]")
       ->type_name("ID")
       ->group(kOutputGroup);
-  app.add_option("--max-artifact-size", command.most_bytes, "Fail when it becomes larger")
+  app.add_option("--max-artifact-size", command.most_bytes, "Fail, or only warn, when it is larger")
       ->type_name("SIZE")
       ->group(kOutputGroup);
-  app.add_option("--warn-artifact-size", command.warn_bytes, "Warn when it becomes larger")
+  app.add_option("--warn-artifact-size", command.warn_bytes,
+                 "Fail, or only warn, when it is larger")
       ->type_name("SIZE")
       ->group(kOutputGroup);
   app.add_flag("--no-progress", command.no_progress, "No progress bar")->group(kOutputGroup);

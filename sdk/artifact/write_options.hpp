@@ -35,6 +35,9 @@ void add_generator_options(CLI::App& app, const Generator& generator, PayloadReq
 /// the generator of `command.payload` uses itself are left to it.
 void add_payload_options(CLI::App& app, WriteCommand& command);
 
+/// Options of an augmented artifact.
+void add_augment_options(CLI::App& app, AugmentRequest& augment);
+
 /// Options of the artifact and of the output.
 void add_artifact_options(CLI::App& app, WriteCommand& command, Face face);
 

@@ -54,6 +54,11 @@ Result<bool> truth_at(const YAML::Node& node, const std::string& key) {
   return wrong_value(node[key], "\"" + key + "\" must be true or false, not " + printable(text));
 }
 
+Result<std::vector<std::string>> texts_at(const YAML::Node& node, const std::string& key) {
+  if (!node[key] || node[key].IsNull()) return std::vector<std::string>{};
+  return texts_of(node[key]);
+}
+
 Result<std::vector<std::string>> texts_of(const YAML::Node& node) {
   if (node.IsScalar()) return std::vector<std::string>{node.Scalar()};
   if (!node.IsSequence()) return wrong_value(node, "a text or a list of texts is needed here");

@@ -25,6 +25,8 @@ Status check_keys(const YAML::Node& node, const std::vector<std::string_view>& k
 Result<std::string> text_at(const YAML::Node& node, const std::string& key);
 /// true or false below `key`; false when there is none.
 Result<bool> truth_at(const YAML::Node& node, const std::string& key);
+/// The same for the value below `key`; empty when there is none.
+Result<std::vector<std::string>> texts_at(const YAML::Node& node, const std::string& key);
 /// A sequence of scalars, or one scalar.
 Result<std::vector<std::string>> texts_of(const YAML::Node& node);
 

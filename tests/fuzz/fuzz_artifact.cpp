@@ -7,7 +7,9 @@
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace patchbay;
-  artifact::MemorySource source{fuzz::input_bytes(data, size)};
-  static_cast<void>(testing::read_artifact(source, {}));
+  for (const auto augments : {artifact::Augments::refuse, artifact::Augments::read}) {
+    artifact::MemorySource source{fuzz::input_bytes(data, size)};
+    static_cast<void>(testing::read_artifact(source, {{}, {}, augments}));
+  }
   return 0;
 }

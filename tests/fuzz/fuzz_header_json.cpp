@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static_cast<void>(artifact::check_json_object(text, limits));
   static_cast<void>(artifact::check_version(text, limits));
   static_cast<void>(artifact::parse_header_info(text, limits));
+  static_cast<void>(artifact::parse_augment_info(text, limits));
   static_cast<void>(artifact::parse_type_info(text, limits));
   return 0;
 }

@@ -53,7 +53,7 @@ class SideBySide(Workshop):
                 [*module, "-v", "3"], [*module, "--version=3"],
                 ["write", "module-image", "-T", "my-type", "-n", "with blank", "-t", "box"],
                 image, [*image, "--no-checksum-provide"], [*image, "--legacy-rootfs-image-checksum"],
-                [*image, "--software-filesystem", "data"], [*image, "--no-progress"], [*image, "-S", "-p 22"],
+                [*image, "--software-filesystem", "data"], [*image, "--no-progress"], [*image, "-S", "-p 22"], [*image, "--ssh-args", "-4"],
                 ["write", "bootstrap-artifact", *base, "-p", "a:b", "-d", "c:d", "--clears-provides", "x"],
                 ["write", "bootstrap-artifact", *base, "-N", "old", "-g", "grp"]):
             with self.subTest(arguments=arguments):
@@ -127,11 +127,14 @@ class SideBySide(Workshop):
             self.assertFalse(os.path.exists(self.path("none.mender")))
 
     def test_options_of_the_reference_are_all_known(self):
-        unknown = {"augment-%s" % word for word in ("depends", "file", "meta-data", "provides", "type")}
-        for command in ("rootfs-image", "module-image", "bootstrap-artifact"):
-            theirs = set(re.findall(r"^   --([a-z-]+)", run(THEIRS, "write", command, "--help").stdout, re.MULTILINE))
-            ours = set(re.findall(r"--([a-z-]+)", run(OURS, "write", command, "--help").stdout))
-            self.assertEqual(theirs - ours - unknown, set())
+        commands = [["write", kind] for kind in ("rootfs-image", "module-image", "bootstrap-artifact")]
+        commands += [[word] for word in ("read", "validate", "sign", "modify", "cp", "cat", "install", "rm", "dump")]
+        for command in commands:
+            with self.subTest(command=command):
+                theirs = re.findall(r"(?m)^   (-[^\n]*?)(?:  |$)", run(THEIRS, *command, "--help").stdout)
+                theirs = {name for names in theirs for name in re.findall(r"(?<![\w-])--?[A-Za-z][a-z0-9-]*", names)}
+                ours = re.findall(r"(?m)^  (-[^ ]*)", run(OURS, *command, "--help").stdout)
+                self.assertEqual(theirs - {name for names in ours for name in names.split(",")} - {"-h", "--help"}, set())
 
     def test_standard_output(self):
         result = subprocess.run([OURS, "write", "module-image", "-T", "t", "-n", "r", "-t", "b", "-o", "-"],

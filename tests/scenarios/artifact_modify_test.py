@@ -97,6 +97,14 @@ class Header(tool.Case):
             found = self.read("a.mender")
             self.assertEqual(found["entries"][2:], ["header.tar" + suffix, "data/0000.tar" + suffix])
             self.assertEqual(found["payloads"], before)
+        self.own("cp", self.file("words", "".join("%d words\n" % n for n in range(50000))), "a.mender:words")
+        sizes = {}
+        for level in ("gzip:1", "gzip:12", "xz:0", "xz:9"):
+            self.own("modify", "--compression", level, "a.mender")
+            sizes[level] = len(self.bytes_of("a.mender"))
+        self.assertLess(sizes["gzip:12"], sizes["gzip:1"])
+        self.assertNotEqual(sizes["xz:9"], sizes["xz:0"])
+        self.refused("modify", "--compression", "gzip:99", "a.mender", says=("--compression", "gzip:99"))
         self.refused("modify", "--compression", "lzo", "a.mender", says=("--compression", "lzo"))
 
     def test_signature(self):
@@ -192,8 +200,8 @@ class RootImage(tool.Case):
         self.own("modify", "--tmp", self.directory, "-n", "x", "-t", "token", self.image)
 
         self.assertEqual(self.own("cat", self.image + ":/etc/mender/artifact_info").stdout, "artifact_name=x")
-        self.refused("modify", "-p", "k:v", self.image, says="is a file system")
-        self.refused("modify", "--compression", "none", self.image, says="is a file system")
+        self.refused("modify", "-p", "k:v", self.image, says="not an artifact")
+        self.refused("modify", "--compression", "none", self.image, says="not an artifact")
 
 
 if __name__ == "__main__":
