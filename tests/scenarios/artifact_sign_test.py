@@ -217,6 +217,27 @@ class Token(tool.Case):
         self.own("validate", "-k", self.uri, path, **self.environment)
         self.assertEqual(self.read(path, "-k", "token.pub")["signature"]["state"], "verified")
 
+    def test_write_signs_with_a_token(self):
+        self.make_key("rsa:2048")
+        self.file("pin", "1234\n")
+        conf = {"SOFTHSM2_CONF": self.environment["SOFTHSM2_CONF"]}
+        base = ["-n", "r", "-t", "b", "-T", "t", "-o", "w.mender"]
+
+        self.own("write", "module", *base, "-k", self.uri, "--pkcs11-module", SOFT_HSM, "--passphrase-file", "pin", **conf)
+        self.own("validate", "-k", "token.pub", "w.mender")
+        self.real("validate", "-k", self.path("token.pub"), "w.mender")
+        self.own("modify", "-n", "s", "-k", self.uri, "--pkcs11-module", SOFT_HSM, "--passphrase-file", "pin", "w.mender",
+                 **conf)
+        self.own("validate", "-k", "token.pub", "w.mender")
+        self.own("extract", "-o", "out", "-k", self.uri, "--pkcs11-module", SOFT_HSM, "w.mender", **conf)
+        self.compat("write", "module-image", *base, "-k", self.uri, PATCHBAY_PASSPHRASE="1234", **self.environment)
+        self.compat("validate", "--key-pkcs11", self.uri, "w.mender", **self.environment)
+        os.remove(self.path("w.mender"))
+        for module, word in (("none.so", "none.so"), (self.path("pin"), "pin")):
+            self.refused("write", "module", *base, "-k", self.uri + "?pin-value=1234", "--pkcs11-module", module, says=word,
+                         **conf)
+            self.assertFalse(os.path.exists(self.path("w.mender")))
+
     def test_errors_do_not_tell_the_pin(self):
         self.make_key("EC:prime256v1")
         path = self.artifact()

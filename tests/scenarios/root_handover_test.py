@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A device changes clients in the middle of a root file system update: Mender's client of Debian, which
 has that module built in, has written the other slot and waits for the commit; Patchbay ends it."""
+import hashlib
 import json
 import os
 import shutil
@@ -68,13 +69,21 @@ class RootHandover(DropIn):
             "BootEnvironment": "uboot", "BootValueA": self.number(0), "BootValueB": self.number(1),
             "RootDirectory": root}))
 
-    def installed_by_mender(self):
+    def fresh_image(self):
         image = self.device.write("fresh.img", "")
         os.truncate(image, 4 << 20)
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "fresh", image], check=True)
+        return image
+
+    def installed_by_mender(self):
         update = self.device.path("root.mender")
-        self.mender_artifact("write", "rootfs-image", "-t", "board", "-n", "release-2", "-f", image, "-o", update)
+        self.mender_artifact("write", "rootfs-image", "-t", "board", "-n", "release-2", "-f", self.fresh_image(), "-o",
+                             update)
+        self.install_with_mender(update)
+
+    def install_with_mender(self, update):
         self.mender("install", update)
+        image = self.device.path("fresh.img")
         with open(image, "rb") as want, open(self.device.path("b.img"), "rb") as have:
             self.assertEqual(want.read(), have.read())
         self.assertFalse(os.path.exists(os.path.join(self.device.data, "modules/v3/payloads/0000/tree")))
@@ -82,6 +91,29 @@ class RootHandover(DropIn):
     def says(self, line):
         with open(self.environment) as file:
             return line in file.read().splitlines()
+
+    def built_in_module_installs_what_we_write(self, *options):
+        update = self.device.path("root.mender")
+        subprocess.run([os.environ["PATCHBAY_ARTIFACT"], "write", "rootfs-image", self.fresh_image(), "-t", "board", "-n",
+                        "release-2", "-o", update, *options], check=True, capture_output=True)
+        self.install_with_mender(update)
+        self.assertTrue(self.says("upgrade_available=1"))
+        self.assertTrue(self.says("mender_boot_part=" + self.number(1)))
+        self.running(1)
+        self.mender("commit")
+        self.assertEqual(self.device.run("show-artifact").stdout.strip(), "release-2")
+        with open(self.device.path("fresh.img"), "rb") as file:
+            checksum = hashlib.sha256(file.read()).hexdigest()
+        self.assertIn("rootfs-image.checksum=" + checksum, self.device.run("show-provides").stdout.splitlines())
+
+    def test_the_built_in_module_installs_what_we_write(self):
+        self.built_in_module_installs_what_we_write()
+
+    def test_the_built_in_module_installs_xz_without_compat(self):
+        self.built_in_module_installs_what_we_write("--compression", "xz")
+
+    def test_the_built_in_module_installs_what_is_not_compressed(self):
+        self.built_in_module_installs_what_we_write("--compression", "none", "--compat")
 
     def test_we_commit_what_the_built_in_module_installed(self):
         self.installed_by_mender()
