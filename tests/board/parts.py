@@ -1,65 +1,33 @@
 """The parts of the test board, made from Debian's packages and our programs: images of the root
-file system, and a disk with GRUB, a boot partition, two root partitions and a data partition."""
+file system, and a disk with a boot loader, two root partitions and a data partition."""
 import glob
 import os
 import shutil
-import struct
-import subprocess
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-MEBI = 1 << 20
-SECTOR = 512
-ROOT_SIZE = 40 * MEBI
-# start and size in MiB of partitions 1 to 4: boot, root A, root B, data
-PARTITIONS = ((1, 8), (9, 40), (49, 40), (89, 40))
-DISK_SIZE = 130 * MEBI
+from build import DISK_SIZE, MEBI, PARTITIONS, run, script, write
+from loaders import UBoot
+
 MODULES = ("virtio_pci", "virtio_blk", "vfat", "nls_cp437", "nls_ascii", "softdog")
-OPTIONS = "soft_margin=20 nowayout=1"
-GRUB_MODULES = ("biosdisk part_msdos fat ext2 linux loadenv test echo serial terminal configfile "
-                "normal reboot").split()
-EARLY_GRUB = """serial --unit=0 --speed=115200
-terminal_output serial
-set root=(hd0,msdos1)
-configfile (hd0,msdos1)/grub.cfg
-"""
-NEEDED = ("qemu-system-x86_64", "mke2fs", "mkfs.vfat", "mcopy", "grub-mkimage", "grub-editenv", "cpio", "busybox", "modprobe")
-
-
-def run(*command, **more):
-    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, check=False, **more)
-    if done.returncode != 0:
-        raise RuntimeError("%s: %s" % (" ".join(map(str, command)), done.stdout.decode(errors="replace")))
-    return done.stdout.decode(errors="replace")
+ROOT_SIZE = 36  # MiB; what is not in the image need not be hashed and copied
+# Late, because it counts by the wall's clock and the machine may be busy.
+OPTIONS = "soft_margin=120 nowayout=1"
+TOOLS = ("fw_printenv", "fw_setenv")
+NEEDED = ("qemu-system-x86_64", "mke2fs", "mkfs.vfat", "mcopy", "cpio", "busybox", "modprobe", *TOOLS)
 
 
 def kernel():
     """The newest of Debian's kernels here that has its modules; None if there is none."""
-    found = [path for path in sorted(glob.glob("/boot/vmlinuz-*"))
+    found = [path for path in sorted(glob.glob("/boot/vmlinuz-*-cloud-*"))
              if os.path.isdir("/lib/modules/" + path.split("vmlinuz-")[1])]
     return found[-1] if found else None
 
 
-def missing():
+def missing(loader):
     """What is not here and needed; empty if the board can be built."""
-    lack = [tool for tool in NEEDED if not shutil.which(tool)]
+    lack = [tool for tool in (*NEEDED, *loader.needed) if not shutil.which(tool)]
     if not kernel():
         lack.append("a kernel in /boot (linux-image-cloud-amd64)")
-    if not os.path.exists("/usr/lib/grub/i386-pc/boot.img"):
-        lack.append("grub-pc-bin")
-    return lack
-
-
-def _write(path, text, mode=0o644):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(text)
-    os.chmod(path, mode)
-
-
-def _read(name):
-    with open(os.path.join(HERE, name)) as file:
-        return file.read()
+    return lack + [package for file, package in loader.needed_files.items() if not os.path.exists(file)]
 
 
 def _libraries(program):
@@ -73,10 +41,11 @@ def _libraries(program):
 
 
 class Parts:
-    """Builds in `directory`; `programs` are patchbay and its modules, as built."""
+    """Builds in `directory`: a board with that boot loader, our client and these modules, as built."""
 
-    def __init__(self, directory, client, modules):
+    def __init__(self, directory, loader, client, modules):
         self.directory = directory
+        self.loader = loader
         self.tree = os.path.join(directory, "tree")
         self._make_initrd()
         self._make_tree(client, modules)
@@ -98,9 +67,9 @@ class Parts:
                     order.append(path)
                     shutil.copy(path, os.path.join(top, "modules"))
         os.symlink("busybox", os.path.join(top, "bin/sh"))
-        _write(os.path.join(top, "modules/order"), "".join(
+        write(os.path.join(top, "modules/order"), "".join(
             "%s %s\n" % (os.path.basename(path), OPTIONS if "softdog" in path else "") for path in order))
-        _write(os.path.join(top, "init"), _read("early_init.sh"), 0o755)
+        write(os.path.join(top, "init"), script("early_init.sh"), 0o755)
         run("sh", "-c", "find . | cpio -o -H newc > ../initrd", cwd=top)
 
     def _make_tree(self, client, modules):
@@ -117,6 +86,7 @@ class Parts:
                 os.symlink("/bin/busybox", os.path.join(self.tree, "bin", applet))
         places = [(client, "usr/bin/patchbay")]
         places += [(module, "usr/lib/patchbay/modules/v3/" + os.path.basename(module)) for module in modules]
+        places += [(shutil.which(tool), "usr/bin/" + tool) for tool in TOOLS]
         for program, place in places:
             run("strip", "-o", os.path.join(self.tree, place), program)
             os.chmod(os.path.join(self.tree, place), 0o755)
@@ -126,20 +96,23 @@ class Parts:
                 shutil.copy(library, target)
         shutil.copy(kernel(), os.path.join(self.tree, "boot/vmlinuz"))
         shutil.copy(self.path("initrd"), os.path.join(self.tree, "boot/initrd"))
-        _write(os.path.join(self.tree, "sbin/init"), _read("init.sh"), 0o755)
-        _write(os.path.join(self.tree, "etc/mender/mender.conf"),
-               '{"RootfsPartA": "/dev/vda2", "RootfsPartB": "/dev/vda3"}\n')
+        write(os.path.join(self.tree, "sbin/init"), script("init.sh"), 0o755)
+        write(os.path.join(self.tree, "sbin/reboot"), script("reboot.sh"), 0o755)
+        write(os.path.join(self.tree, "usr/lib/patchbay/modules/v3/late"), script("late_module.sh"), 0o755)
+        write(os.path.join(self.tree, "etc/fw_env.config"), UBoot.environment % ("/dev/vda", "/dev/vda"))
+        write(os.path.join(self.tree, "etc/mender/mender.conf"),
+              '{"RootfsPartA": "/dev/vda2", "RootfsPartB": "/dev/vda3"}\n')
 
     def root_image(self, version, change=None):
         """A root file system that calls itself `version`; `change(tree)` may spoil it before."""
         tree, image = self.path("tree-" + version), self.path("root-%s.img" % version)
         run("cp", "-a", self.tree, tree)
-        _write(os.path.join(tree, "etc/version"), version + "\n")
-        _write(os.path.join(tree, "etc/mender/artifact_info"), "artifact_name=%s\n" % version)
+        write(os.path.join(tree, "etc/version"), version + "\n")
+        write(os.path.join(tree, "etc/mender/artifact_info"), "artifact_name=%s\n" % version)
         if change:
             change(tree)
         run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-d", tree, image,
-            str(ROOT_SIZE // 1024))
+            "%dM" % ROOT_SIZE)
         shutil.rmtree(tree)
         return image
 
@@ -148,12 +121,12 @@ class Parts:
         path = self.path(name)
         with open(path, "wb") as file:
             file.truncate(DISK_SIZE)
-        self._install_grub(path)
+        self.loader.install(path, self.directory)
         self._put(path, 1, self._boot_partition())
         self._put(path, 2, root_image)
         self._put(path, 3, root_image)
         data = self.path("data-tree")
-        _write(data + "/mender/device_type", "device_type=board\n")
+        write(data + "/mender/device_type", "device_type=board\n")
         os.chmod(data + "/mender", 0o700)
         run("mke2fs", "-q", "-t", "ext4", "-d", data, self.path("data.img"), str(PARTITIONS[3][1] * 1024))
         self._put(path, 4, self.path("data.img"))
@@ -165,36 +138,10 @@ class Parts:
 
     def _boot_partition(self):
         image, top = self.path("boot.img"), self.path("boot-tree")
-        for copy in ("mender_grubenv1", "mender_grubenv2"):
-            place = os.path.join(top, "grub-mender-grubenv", copy)
-            os.makedirs(place)
-            run("grub-editenv", place + "/env", "create")
-            run("grub-editenv", place + "/env", "set", "bootcount=0", "mender_boot_part=2", "upgrade_available=0")
-            run("grub-editenv", place + "/lock", "create")
-            run("grub-editenv", place + "/lock", "set", "editing=0")
-            run("sh", "-c", "sha256sum lock > lock.sha256sum", cwd=place)
+        os.makedirs(top)
+        self.loader.boot_tree(top)
         with open(image, "wb") as file:
             file.truncate(PARTITIONS[0][1] * MEBI)
         run("mkfs.vfat", image)
-        run("mcopy", "-s", "-i", image, top + "/grub-mender-grubenv", HERE + "/grub.cfg", "::")
+        run("mcopy", "-s", "-i", image, *(os.path.join(top, name) for name in sorted(os.listdir(top))), "::")
         return image
-
-    def _install_grub(self, disk):
-        """The master boot record with our partition table, and GRUB's core in the gap behind it."""
-        _write(self.path("early.cfg"), EARLY_GRUB)
-        run("grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/", "-c", self.path("early.cfg"),
-            "-o", self.path("core.img"), *GRUB_MODULES)
-        with open("/usr/lib/grub/i386-pc/boot.img", "rb") as file:
-            record = bytearray(file.read(SECTOR))
-        for index, (start, size) in enumerate(PARTITIONS):
-            kind = 0x0e if index == 0 else 0x83
-            struct.pack_into("<BBBBBBBBII", record, 446 + 16 * index, 0, 0, 0, 0, kind, 0, 0, 0,
-                             start * MEBI // SECTOR, size * MEBI // SECTOR)
-        record[510:512] = b"\x55\xaa"
-        with open(self.path("core.img"), "rb") as file:
-            core = file.read()
-        if len(core) > MEBI - SECTOR:
-            raise RuntimeError("GRUB does not fit in front of the first partition")
-        with open(disk, "r+b") as file:
-            file.write(record)
-            file.write(core)

@@ -7,7 +7,7 @@ Whatever the place: it starts, one of the two systems runs, the client brings th
 that agrees with what runs, and a further update works. A report says where the plug was pulled and
 which system ran then.
 
-usage: plugs_test.py [--plugs N] [--seed S] [--jobs J] [--report FILE]
+usage: plugs_test.py [--loader L] [--plugs N] [--seconds S] [--seed S] [--jobs J] [--report FILE]
 """
 import argparse
 import collections
@@ -17,10 +17,11 @@ import random
 import sys
 import time
 
-import parts
+import build
 import workbench
 import write_log
-from machine import BoardError, Machine
+from loaders import LOADERS
+from machine import BoardError
 
 AREAS = ("boot partition", "slot A", "slot B", "data partition")
 
@@ -28,18 +29,18 @@ AREAS = ("boot partition", "slot A", "slot B", "data partition")
 def area_of(entry):
     if not entry.size:
         return "flush"
-    mebi = entry.sector * parts.SECTOR // parts.MEBI
-    for name, (start, size) in zip(AREAS, parts.PARTITIONS):
+    mebi = entry.sector * build.SECTOR // build.MEBI
+    for name, (start, size) in zip(AREAS, build.PARTITIONS):
         if start <= mebi < start + size:
             return name
-    return "elsewhere"
+    return "in front of the partitions"
 
 
 def record(bench, made):
     """One whole update; the log of its writes, and where in it each phase ends."""
     log = bench.path("writes")
     phases = []
-    with Machine(bench.disk("recorded"), medium=made[0], log=log) as board:
+    with bench.machine(bench.disk("recorded"), medium=made[0], log=log) as board:
         board.wait_up()
         begin = write_log.count(log)
         board.expect(4, workbench.install(board, made))
@@ -91,21 +92,22 @@ def running_slot(board):
 
 
 def pull(bench, log, place, seed, further):
-    """One plug. Returns (system that ran first, writes lost, story)."""
+    """One plug. Returns (system that ran first, writes lost, story, system that ran then)."""
     disk = bench.disk("disk-%d" % seed)
     try:
         lost = log.after_cut(disk, place[2], seed)
-        with Machine(disk, medium=further[0]) as board:
+        with bench.machine(disk, medium=further[0]) as board:
             first = board.wait_up()[0]
             later, story = settle(board)
             version = later or first
             check(board, version)
+            # The other slot, a reboot and a commit: whatever was left behind would be in the way.
             board.expect(4, workbench.install(board, further))
             if board.reboot()[0] != "v3":
                 raise BoardError("the further update does not run")
             board.expect(0, "client commit")
             check(board, "v3")
-        return first, lost, story
+        return first, lost, story, version
     finally:
         os.unlink(disk)
 
@@ -120,41 +122,76 @@ def check(board, version):
             version, running_slot(board), recorded, slot, " on trial" if trial else "", status))
 
 
+class Report:
+    """A line for each plug, in the order they were pulled."""
+
+    def __init__(self, title, path):
+        self.path = path
+        self.lines = []
+        self.good = self.bad = 0
+        self.kept = collections.Counter()
+        self.say(title)
+
+    def say(self, line):
+        self.lines.append(line)
+        print(line, flush=True)
+        if self.path:
+            with open(self.path, "w") as file:
+                file.write("\n".join(self.lines) + "\n")
+
+    def plug(self, place, future):
+        where = "%-20s after write %4d, %-14s" % (place[0], place[2], place[1])
+        try:
+            first, lost, story, version = future.result()
+        except (BoardError, RuntimeError, OSError) as problem:
+            self.bad += 1
+            self.say("FAILED  %s %s" % (where, problem))
+            return
+        self.good += 1
+        self.kept[version] += 1
+        self.say("ok      %s %2d lost; %s ran; %s; %s stayed" % (where, lost, first, story, version))
+
+    def end(self):
+        self.say("%d of %d plugs ended well; %s" % (self.good, self.good + self.bad, ", ".join(
+            "%s stayed %d times" % pair for pair in sorted(self.kept.items()))))
+        return 0 if self.good and not self.bad else 1
+
+
+def pull_all(options, bench, report):
+    update, further = bench.artifact("v2"), bench.artifact("v3")
+    log, begin, phases = record(bench, update)
+    report.say("%d writes and flushes between the start of the download and the end of the commit"
+               % (phases[-1][1] - begin))
+    chosen = places(log, begin, phases, options.plugs, options.seed)
+    end = time.monotonic() + options.seconds if options.seconds else None
+    waiting = collections.deque()
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for turn, place in enumerate(chosen):
+            if len(waiting) == options.jobs:
+                report.plug(*waiting.popleft())
+            if end and time.monotonic() > end and turn >= options.at_least:
+                break
+            waiting.append((place, pool.submit(pull, bench, log, place, options.seed + turn, further)))
+        for pulled in waiting:
+            report.plug(*pulled)
+
+
 def main():
     options = argparse.ArgumentParser(description="The plug of the board, pulled at random places")
-    options.add_argument("--plugs", type=int, default=int(os.environ.get("PATCHBAY_PLUGS", "8")))
-    options.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
-    options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options.add_argument("--loader", choices=sorted(LOADERS), default="grub")
+    options.add_argument("--plugs", type=int, default=8)
+    options.add_argument("--seconds", type=int, help="after so many, no further plug is pulled")
+    options.add_argument("--at-least", type=int, default=3, help="plugs, whatever the time; default: 3")
+    options.add_argument("--seed", type=int, default=int(time.time()), help="default: a new one, which is printed")
+    options.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boards at a time")
     options.add_argument("--report", help="file for the report; default: standard output only")
     options = options.parse_args()
-    workbench.skip_where_impossible()
-    seed = options.seed if options.seed is not None else int(time.time())
-    lines = ["%d plugs, seed %d" % (options.plugs, seed)]
-    failures = 0
-    with workbench.Workbench() as bench:
-        update, further = bench.artifact("v2"), bench.artifact("v3")
-        log, begin, phases = record(bench, update)
-        lines.append("%d writes and flushes between the start of the download and the end of the commit"
-                     % (phases[-1][1] - begin))
-        chosen = places(log, begin, phases, options.plugs, seed)
-        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            waiting = [pool.submit(pull, bench, log, place, seed + turn, further)
-                       for turn, place in enumerate(chosen)]
-            for place, result in zip(chosen, waiting):
-                where = "%-20s after write %4d, %-14s" % (place[0], place[2], place[1])
-                try:
-                    first, lost, story = result.result()
-                    lines.append("ok      %s %2d lost; %s ran; %s" % (where, lost, first, story))
-                except (BoardError, RuntimeError) as problem:
-                    failures += 1
-                    lines.append("FAILED  %s %s" % (where, problem))
-                print(lines[-1], flush=True)
-    lines.append("%d of %d plugs ended well" % (options.plugs - failures, options.plugs))
-    print(lines[0], lines[1], lines[-1], sep="\n")
-    if options.report:
-        with open(options.report, "w") as report:
-            report.write("\n".join(lines) + "\n")
-    return 1 if failures else 0
+    workbench.skip_where_impossible(options.loader)
+    report = Report("up to %d plugs, %s, seed %d" % (options.plugs, LOADERS[options.loader].name, options.seed),
+                    options.report)
+    with workbench.Workbench(options.loader) as bench:
+        pull_all(options, bench, report)
+    return report.end()
 
 
 if __name__ == "__main__":
