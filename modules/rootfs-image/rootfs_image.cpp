@@ -114,7 +114,7 @@ class RootfsImage final : public module::Module {
                    "'; it has to be one file system image"};
     context.log("wrote " + module::human_size(image.written) + " of " +
                 module::human_size(image.size) + " to " + slots.name(target) +
-                ", the rest was there already; read back SHA-256 " + image.sum);
+                ", the rest was there already; its SHA-256 is " + image.sum);
     return record.written(target, image.sum);
   }
 

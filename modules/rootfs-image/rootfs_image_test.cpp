@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "modules/rootfs-image/board_rig.hpp"
+#include "sdk/slot/sha256.hpp"
 
 namespace patchbay::testing {
 namespace {
@@ -491,6 +492,36 @@ TEST_F(RootfsImagePayload, GivenDeviceThatDoesNotKeepWhatIsWritten_ThenNoticed) 
     shell("printf broken | dd of=" + file + " bs=1 seek=70000 conv=notrunc");
   };
   EXPECT_THAT(fails({image}), HasSubstr("does not come back from there"));
+}
+
+// With a sum that is known beforehand, what is there already is compared, not hashed.
+TEST_F(RootfsImagePayload, GivenPromisedSumAndSameImage_ThenWhateverDiffersIsFoundAndWritten) {
+  const auto sum = slot::sha256_of(fresh_);
+  ASSERT_TRUE(sum);
+  board_->tree().header("type-info", R"({"type":"rootfs-image","artifact_provides":)"
+                                     R"({"rootfs-image.checksum":")" +
+                                         *sum + "\"}}");
+  for (const std::string written : {"wrote ", "wrote 0 B", "wrote 64.0 KiB"}) {
+    const auto result = board_->download(fresh_);
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(written));
+    EXPECT_TRUE(board_->content('B') == fresh_);
+    board_->next_update();
+    // Behind the first piece, before the third time.
+    if (written == "wrote 0 B")
+      shell("printf broken | dd of=" + (*board_ / "b.img") + " bs=1 seek=5000000 conv=notrunc");
+  }
+}
+
+TEST_F(RootfsImagePayload, GivenSameBeginningAndAnotherSumThanPromised_ThenRefused) {
+  ASSERT_EQ(board_->download(fresh_).exit_code, 0);
+  board_->next_update();
+  board_->tree().header("type-info", R"({"type":"rootfs-image","artifact_provides":)"
+                                     R"({"rootfs-image.checksum":"0123"}})");
+  auto other = fresh_;
+  other[5000000] = '!';
+  other[5000001] = '?';
+  EXPECT_THAT(fails({{"root.img", other}}), HasSubstr("rootfs-image.checksum says 0123"));
 }
 
 TEST_F(RootfsImagePayload, GivenPartlyEqualImage_ThenOnlyTheDifferenceIsWritten) {
