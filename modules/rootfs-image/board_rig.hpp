@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -23,9 +24,11 @@ class LoopDevice {
   std::string path_;
 };
 
-enum class BootKind { uboot, grub, command };
+/// The library is U-Boot's environment without its tools.
+enum class BootKind { uboot, library, grub, command, efi, systemd_boot };
 inline void PrintTo(BootKind kind, std::ostream* out) {
-  *out << (kind == BootKind::uboot ? "uboot" : kind == BootKind::grub ? "grub" : "command");
+  constexpr std::array kNames{"uboot", "library", "grub", "command", "efi", "systemdboot"};
+  *out << kNames.at(static_cast<std::size_t>(kind));
 }
 
 /// A board whose disk is two loop devices with a file system each, and whose boot loader is played:
@@ -75,6 +78,12 @@ class TestBoard {
 
  private:
   void make_environment();
+  void make_variables(const std::string& at);
+  void make_entries(const std::string& at);
+  [[nodiscard]] bool has_entries() const;
+  [[nodiscard]] std::string entry(const std::string& choice) const;
+  void set_entry(const std::string& choice, char slot);
+  char boot_entry();
   void write_settings();
   void mount_root();
   void unmount_root();

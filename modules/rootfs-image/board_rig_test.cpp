@@ -38,6 +38,33 @@ case "$1" in
 esac
 )";
 
+// Values in efivarfs have 4 bytes of attributes in front; 7: kept, for boot loader and system.
+const std::string kAttributes{7, 0, 0, 0};
+
+// The variables of a boot manager: those of the firmware, those of systemd-boot.
+struct EntryNames {
+  std::string running;
+  std::string standard;
+  std::string once;
+};
+EntryNames entry_names(BootKind kind) {
+  const std::string global = "-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+  const std::string loader = "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
+  if (kind == BootKind::efi)
+    return {"BootCurrent" + global, "BootOrder" + global, "BootNext" + global};
+  return {"LoaderEntrySelected" + loader, "LoaderEntryDefault" + loader,
+          "LoaderEntryOneShot" + loader};
+}
+
+// Entry 0002 or 0010, low byte first; "slot-a.conf" or "slot-b.conf" in UTF-16.
+std::string entry_value(BootKind kind, char slot) {
+  if (kind == BootKind::efi) return slot == 'A' ? std::string{2, 0} : std::string{16, 0};
+  std::string value;
+  for (const char letter : std::string{"slot-"} + (slot == 'A' ? "a" : "b") + ".conf" + '\0')
+    value.append({letter, '\0'});
+  return value;
+}
+
 }  // namespace
 
 LoopDevice::LoopDevice(const std::string& file)
@@ -94,18 +121,66 @@ void TestBoard::write_settings() {
   write_text(directory_ / "etc/rootfs-image.json", text + "}");
 }
 
+bool TestBoard::has_entries() const {
+  return kind_ == BootKind::efi || kind_ == BootKind::systemd_boot;
+}
+
+// "A", "B", or nothing where there is no such choice.
+std::string TestBoard::entry(const std::string& choice) const {
+  const auto path = directory_ / ("boot/" + choice);
+  if (!std::filesystem::exists(path)) return "";
+  const auto content = read_text(path);
+  for (const char slot : {'A', 'B'}) {
+    if (content.starts_with(kAttributes + entry_value(kind_, slot))) return std::string{slot};
+  }
+  return "neither";
+}
+
+void TestBoard::set_entry(const std::string& choice, char slot) {
+  const auto rest = kind_ == BootKind::efi && choice.starts_with("BootOrder")
+                        ? entry_value(kind_, slot == 'A' ? 'B' : 'A') + std::string{7, 0}
+                        : "";
+  write_text(directory_ / ("boot/" + choice), kAttributes + entry_value(kind_, slot) + rest);
+}
+
+void TestBoard::make_entries(const std::string& at) {
+  settings_["BootEnvironment"] = kind_ == BootKind::efi ? "\"efi\"" : "\"systemd-boot\"";
+  settings_["EfiVariablesDirectory"] = "\"" + at + "\"";
+  settings_["BootValueA"] = kind_ == BootKind::efi ? "\"0002\"" : "\"slot-a.conf\"";
+  settings_["BootValueB"] = kind_ == BootKind::efi ? "\"0010\"" : "\"slot-b.conf\"";
+  set_entry(entry_names(kind_).running, 'A');
+  set_entry(entry_names(kind_).standard, 'A');
+}
+
+// What the boot manager does: the entry for the next time is forgotten before it is started.
+char TestBoard::boot_entry() {
+  const auto names = entry_names(kind_);
+  const auto once = entry(names.once);
+  std::filesystem::remove(directory_ / ("boot/" + names.once));
+  const char next = (once.empty() ? entry(names.standard) : once).front();
+  set_entry(names.running, next);
+  return next;
+}
+
 void TestBoard::make_environment() {
   const auto at = directory_ / "boot";
   std::filesystem::create_directory(at);
-  if (kind_ == BootKind::uboot) {
-    settings_["BootEnvironment"] = "\"uboot\"";
-    settings_["FwEnvConfig"] = "\"" + at + "/fw_env.config\"";
-    write_text(at + "/fw_env.config", at + "/1 0 0x4000\n" + at + "/2 0 0x4000\n");
-    for (const auto* const name : {"/1", "/2"})
-      write_text(at + name, std::string(0x4000, '\0'));
-    write_text(at + "/defaults", "console=ttyS0\n");
-    must("fw_setenv -c " + at + "/fw_env.config -f " + at + "/defaults arch x86");
-  } else if (kind_ == BootKind::grub) {
+  if (has_entries()) {
+    make_entries(at);
+  } else if (kind_ == BootKind::command) {
+    settings_["BootEnvironment"] = "\"command\"";
+    settings_["BootCommand"] = "\"" + at + "/command\"";
+    std::string script = kBootCommand;
+    script.replace(script.find("DIRECTORY"), 9, at);
+    write_script(at + "/command", script);
+    write_text(at + "/state", "slot=A\ntrial=0\n");
+  } else {
+    make_variables(at);
+  }
+}
+
+void TestBoard::make_variables(const std::string& at) {
+  if (kind_ == BootKind::grub) {
     settings_["BootEnvironment"] = "\"grub\"";
     settings_["GrubEnvironmentDirectory"] = "\"" + at + "\"";
     for (const auto* const copy : {"/mender_grubenv1", "/mender_grubenv2"})
@@ -113,13 +188,14 @@ void TestBoard::make_environment() {
            "grub-editenv lock create && grub-editenv lock set editing=0 && " +
            "sha256sum lock > lock.sha256sum");
   } else {
-    settings_["BootEnvironment"] = "\"command\"";
-    settings_["BootCommand"] = "\"" + at + "/command\"";
-    std::string script = kBootCommand;
-    script.replace(script.find("DIRECTORY"), 9, at);
-    write_script(at + "/command", script);
-    write_text(at + "/state", "slot=A\ntrial=0\n");
-    return;
+    settings_["BootEnvironment"] = "\"uboot\"";
+    settings_["FwEnvConfig"] = "\"" + at + "/fw_env.config\"";
+    write_text(at + "/fw_env.config", at + "/1 0 0x4000\n" + at + "/2 0 0x4000\n");
+    for (const auto* const name : {"/1", "/2"})
+      write_text(at + name, std::string(0x4000, '\0'));
+    write_text(at + "/defaults", "console=ttyS0\n");
+    must("fw_setenv -c " + at + "/fw_env.config -f " + at + "/defaults arch x86");
+    if (kind_ == BootKind::library) tree_.variable("PATH", directory_ / "no-tools");
   }
   set_variables({{"mender_boot_part", "2"}, {"upgrade_available", "0"}, {"bootcount", "0"}});
 }
@@ -127,7 +203,14 @@ void TestBoard::make_environment() {
 std::map<std::string, std::string> TestBoard::variables() {
   const auto at = directory_ / "boot";
   std::string text;
-  if (kind_ == BootKind::uboot) text = must("fw_printenv -c " + at + "/fw_env.config");
+  if (has_entries()) {
+    const auto names = entry_names(kind_);
+    return {{"running", entry(names.running)},
+            {"standard", entry(names.standard)},
+            {"once", entry(names.once)}};
+  }
+  if (kind_ == BootKind::uboot || kind_ == BootKind::library)
+    text = must("fw_printenv -c " + at + "/fw_env.config");
   if (kind_ == BootKind::grub) text = must("grub-editenv " + at + "/mender_grubenv1/env list");
   if (kind_ == BootKind::command) text = read_text(at + "/state");
   std::map<std::string, std::string> all;
@@ -145,7 +228,7 @@ void TestBoard::set_variables(const std::map<std::string, std::string>& wanted) 
     words += " " + name + "=" + value;
     lines += name + "=" + value + "\n";
   }
-  if (kind_ == BootKind::uboot) {
+  if (kind_ != BootKind::grub) {
     write_text(directory_ / "set", lines);
     must("fw_setenv -c " + at + "/fw_env.config -s " + (directory_ / "set"));
   } else {
@@ -156,6 +239,10 @@ void TestBoard::set_variables(const std::map<std::string, std::string>& wanted) 
 
 std::string TestBoard::boot() {
   auto all = variables();
+  if (has_entries()) {
+    const auto next = !all["once"].empty() ? all["once"] : all["running"];
+    return next + (next == all["standard"] ? "" : " trial");
+  }
   if (kind_ == BootKind::command) return all["slot"] + (all["trial"] == "1" ? " trial" : "");
   const auto part = all["mender_boot_part"];
   return (part == "2"    ? "A"
@@ -168,7 +255,9 @@ char TestBoard::reboot() {
   const auto before = boot();
   const bool trial = before.ends_with(" trial");
   char next = before.front();
-  if (kind_ == BootKind::command) {
+  if (has_entries()) {
+    next = boot_entry();
+  } else if (kind_ == BootKind::command) {
     // Marked in a file of the "boot loader": the second start on trial goes back.
     const bool tried = std::filesystem::exists(directory_ / "boot/tried");
     if (trial && tried) {

@@ -1,5 +1,6 @@
 #include "modules/rootfs-image/boot_environment.hpp"
 
+#include "modules/rootfs-image/boot_efi.hpp"
 #include "modules/rootfs-image/boot_variables.hpp"
 
 namespace patchbay::rootfs_image {
@@ -31,10 +32,13 @@ Result<Environment> open_grub(const Settings& settings, BootValues values) {
 Result<Environment> open_uboot(const Settings& settings, BootValues values) {
   auto print = module::find_program("fw_printenv");
   auto set = module::find_program("fw_setenv");
-  if (!print || !set)
+  if (!print || !set) {
+    if (auto store = variables_through_library(settings.fw_env_config))
+      return boot_from_variables(std::move(store), std::move(values));
     return Error{std::string{"the program "} + (print ? "fw_setenv" : "fw_printenv") +
-                 " is missing: install the tools of libubootenv (or U-Boot's own), or set "
-                 "BootEnvironment in rootfs-image.json"};
+                 " is missing, and the library libubootenv.so.0: install either (or U-Boot's own "
+                 "tools), or set BootEnvironment in rootfs-image.json"};
+  }
   return boot_from_variables(
       variables_through({*std::move(print), *std::move(set), settings.fw_env_config}),
       std::move(values));
@@ -56,6 +60,10 @@ Result<Environment> open_boot_environment(const Settings& settings, BootValues v
       return open_uboot(settings, std::move(values));
     case Settings::Boot::command:
       return boot_through_command(settings.boot_command);
+    case Settings::Boot::efi:
+      return boot_through_firmware(settings.efi_variables, values);
+    case Settings::Boot::systemd_boot:
+      return boot_through_systemd(settings.efi_variables, values);
     case Settings::Boot::automatic:
       break;
   }

@@ -45,7 +45,8 @@ class BootEnvironment {
   virtual module::Status keep(Slot slot) = 0;
 };
 
-/// What the boot loader calls the two slots: partition numbers, or what the settings say.
+/// What the boot loader calls the two slots: partition numbers, boot entries, or what the settings
+/// say.
 using BootValues = std::array<std::string, 2>;
 
 /// The boot environment of this device: the one the settings name, or the one whose tools are here,

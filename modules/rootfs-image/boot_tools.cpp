@@ -31,10 +31,10 @@ class ToolVariables final : public VariableStore {
   explicit ToolVariables(VariableTools tools) : tools_{std::move(tools)} {}
 
   [[nodiscard]] std::string name() const override {
-    return (wants_hexadecimal() ? "U-Boot environment (" : "GRUB environment (") + tools_.print +
+    return (belongs_to_uboot() ? "U-Boot environment (" : "GRUB environment (") + tools_.print +
            ")";
   }
-  [[nodiscard]] bool wants_hexadecimal() const override {
+  [[nodiscard]] bool belongs_to_uboot() const override {
     return module::base_name(tools_.print).starts_with("fw_");
   }
 
@@ -45,7 +45,6 @@ class ToolVariables final : public VariableStore {
       return Error{name() + " cannot be read: " + exit.describe() +
                    ", and nothing printed; is it where " +
                    (tools_.config.empty() ? "/etc/fw_env.config" : tools_.config) + " says?"};
-    PATCHBAY_CHECK(check_canary(variables));
     return variables;
   }
 
@@ -60,18 +59,6 @@ class ToolVariables final : public VariableStore {
   }
 
  private:
-  // What U-Boot itself has stored at its first boot is missing where the tools look elsewhere.
-  [[nodiscard]] Status check_canary(const Variables& variables) const {
-    const auto wanted = variables.find("mender_check_saveenv_canary");
-    if (wanted == variables.end() || wanted->second != "1") return Done{};
-    const auto found = variables.find("mender_saveenv_canary");
-    if (found != variables.end() && found->second == "1") return Done{};
-    return Error{name() +
-                 ": U-Boot should have set mender_saveenv_canary=1 when it booted, and it "
-                 "is not there: either U-Boot's environment is not where "
-                 "/etc/fw_env.config says, or its boot script does not run mender_setup"};
-  }
-
   [[nodiscard]] Result<module::ProgramExit> run(const std::string& path,
                                                 const std::string& input) const {
     Program program{.path = path, .time_limit = kPatience, .input = input};

@@ -41,12 +41,24 @@ class VariableBoot final : public BootEnvironment {
 
   Result<BootState> read() override {
     PATCHBAY_TRY(const auto variables, store_->read());
+    PATCHBAY_CHECK(check_canary(variables));
     return state_of(variables);
   }
   Status try_once(Slot slot) override { return set(slot, "1"); }
   Status keep(Slot slot) override { return set(slot, "0"); }
 
  private:
+  // What U-Boot itself has stored at its first boot is missing where the tools look elsewhere.
+  [[nodiscard]] Status check_canary(const Variables& variables) const {
+    if (!store_->belongs_to_uboot() || value_of(variables, "mender_check_saveenv_canary") != "1" ||
+        value_of(variables, "mender_saveenv_canary") == "1")
+      return Done{};
+    return Error{name() +
+                 ": U-Boot should have set mender_saveenv_canary=1 when it booted, and it "
+                 "is not there: either U-Boot's environment is not where "
+                 "/etc/fw_env.config says, or its boot script does not run mender_setup"};
+  }
+
   [[nodiscard]] Result<BootState> state_of(const Variables& variables) const {
     const auto part = value_of(variables, kPart);
     const bool is_a = part == values_[0];
@@ -60,7 +72,7 @@ class VariableBoot final : public BootEnvironment {
     PATCHBAY_TRY(const auto before, store_->read());
     const auto& value = values_[slot == Slot::a ? 0 : 1];
     Variables wanted{{kPart, value}, {kTrial, trial}, {kCount, "0"}};
-    if (store_->wants_hexadecimal() || before.contains(kPartHex))
+    if (store_->belongs_to_uboot() || before.contains(kPartHex))
       wanted[kPartHex] = hexadecimal(value);
     PATCHBAY_CHECK(store_->write(wanted).context(name()));
     return check(wanted);

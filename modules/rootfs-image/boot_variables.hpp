@@ -19,8 +19,9 @@ class VariableStore {
   virtual ~VariableStore() = default;
 
   [[nodiscard]] virtual std::string name() const = 0;
-  /// Whether the boot loader also wants the partition's number in hexadecimal.
-  [[nodiscard]] virtual bool wants_hexadecimal() const { return false; }
+  /// U-Boot also wants the partition's number in hexadecimal, and has the canary of Mender's
+  /// integration.
+  [[nodiscard]] virtual bool belongs_to_uboot() const { return false; }
   virtual module::Result<Variables> read() = 0;
   /// All of them, in one durable step.
   virtual module::Status write(const Variables& variables) = 0;
@@ -39,6 +40,10 @@ struct VariableTools {
   std::string config{};  ///< for their option -c; empty: none
 };
 std::unique_ptr<VariableStore> variables_through(VariableTools tools);
+
+/// The same environment through the library of those programs, libubootenv; null where it is not to
+/// be had. An empty `config` is /etc/fw_env.config.
+std::unique_ptr<VariableStore> variables_through_library(const std::string& config);
 
 /// Mender's two-copy GRUB environment in `directory`.
 std::unique_ptr<VariableStore> grub_variables(std::string directory);

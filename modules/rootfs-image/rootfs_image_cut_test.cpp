@@ -119,14 +119,14 @@ TEST_P(RootfsImageCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenOneSlotIs
   RecordProperty("cuts", static_cast<int>(cuts));
 }
 
-INSTANTIATE_TEST_SUITE_P(On, RootfsImageCuts,
-                         ::testing::Combine(::testing::Values(BootKind::uboot, BootKind::grub,
-                                                              BootKind::command),
-                                            ::testing::ValuesIn(kRows)),
-                         [](const auto& test) {
-                           return ::testing::PrintToString(std::get<0>(test.param)) +
-                                  std::get<1>(test.param).name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    On, RootfsImageCuts,
+    ::testing::Combine(::testing::Values(BootKind::uboot, BootKind::library, BootKind::grub,
+                                         BootKind::command, BootKind::efi, BootKind::systemd_boot),
+                       ::testing::ValuesIn(kRows)),
+    [](const auto& test) {
+      return ::testing::PrintToString(std::get<0>(test.param)) + std::get<1>(test.param).name;
+    });
 
 }  // namespace
 }  // namespace patchbay::testing

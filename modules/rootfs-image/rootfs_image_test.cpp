@@ -46,7 +46,9 @@ class RootfsImage : public ::testing::TestWithParam<BootKind> {
 };
 
 INSTANTIATE_TEST_SUITE_P(On, RootfsImage,
-                         ::testing::Values(BootKind::uboot, BootKind::grub, BootKind::command),
+                         ::testing::Values(BootKind::uboot, BootKind::library, BootKind::grub,
+                                           BootKind::command, BootKind::efi,
+                                           BootKind::systemd_boot),
                          ::testing::PrintToStringParamName());
 
 TEST_P(RootfsImage, GivenUpdate_WhenRebootedAndCommitted_ThenNewSlotIsKept) {
@@ -323,7 +325,15 @@ TEST_F(RootfsImageDevice, GivenUuid_ThenFoundByIt) {
 
 TEST_F(RootfsImageDevice, GivenMissingTool_ThenNamed) {
   board_->tree().variable("PATH", *board_ / "empty");
-  EXPECT_THAT(refused(fresh_), HasSubstr("the program fw_printenv is missing"));
+  const auto result = board_->download(fresh_);
+  EXPECT_EQ(result.exit_code, 0) << "the library does it, too: " << result.err;
+
+  // As on a device that has neither.
+  write_text(*board_ / "empty/libubootenv.so.0", "");
+  board_->next_update();
+  board_->tree().variable("LD_LIBRARY_PATH", *board_ / "empty");
+  EXPECT_THAT(refused("another image"),
+              HasSubstr("the program fw_printenv is missing, and the library libubootenv.so.0"));
 }
 
 TEST_F(RootfsImageDevice, GivenUnreadableEnvironment_ThenRefused) {
@@ -349,6 +359,17 @@ TEST_F(RootfsImageDevice, GivenEnvironmentThatDoesNotTakeWrites_ThenInstallFails
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("and reads '"));
   EXPECT_EQ(board_->boot(), "A");
+}
+
+TEST_F(RootfsImageDevice, GivenToolThatFails_WhenRolledBack_ThenThatIsNoSuccess) {
+  board_->install(fresh_);
+  write_script(*board_ / "bin/fw_setenv", "#!/bin/sh\necho flash is worn out >&2\nexit 1\n");
+  board_->tree().variable("PATH", (*board_ / "bin") + ":/usr/bin:/bin");
+  const auto result = board_->call("ArtifactRollback");
+
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("fw_setenv"));
+  EXPECT_EQ(board_->boot(), "B trial") << "as the environment really is";
 }
 
 TEST_F(RootfsImageDevice, GivenInstall_ThenAllVariablesAreSetInOneCall) {
@@ -378,6 +399,8 @@ TEST_F(RootfsImageDevice, GivenBadSettings_ThenKeyAndFileAreNamed) {
                           Case{"BootValueA", "2", "BootValueA has to be a text"},
                           Case{"RootfsPartB", "\"sda3\"", "'sda3' is neither an absolute path"},
                           Case{"RootfsPartB", "\"UUID=\"", "does not name a device"},
+                          Case{"BootEnvironment", "\"command\"", "absolute path of a program"},
+                          Case{"EfiVariablesDirectory", "7", "has to be a text"},
                           Case{"BootValueA", "{", "is not valid JSON"}}) {
     TestBoard board{BootKind::uboot};
     board.configure(bad.key, bad.json);

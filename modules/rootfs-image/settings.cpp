@@ -54,8 +54,10 @@ Result<Settings::Boot> boot_of(const std::string& path, const std::string& text)
   if (text == "grub") return Settings::Boot::grub;
   if (text == "uboot") return Settings::Boot::uboot;
   if (text == "command") return Settings::Boot::command;
+  if (text == "efi") return Settings::Boot::efi;
+  if (text == "systemd-boot") return Settings::Boot::systemd_boot;
   return Error{path + ": BootEnvironment is '" + text +
-               "'; it can be auto, grub, uboot or command"};
+               "'; it can be auto, grub, uboot, efi, systemd-boot or command"};
 }
 
 struct Key {
@@ -69,6 +71,7 @@ constexpr std::array kTexts{Key{"RootfsPartA", &Settings::part_a},
                             Key{"GrubEnvironmentDirectory", &Settings::grub_directory},
                             Key{"FwEnvConfig", &Settings::fw_env_config},
                             Key{"BootCommand", &Settings::boot_command},
+                            Key{"EfiVariablesDirectory", &Settings::efi_variables},
                             Key{"RootDirectory", &Settings::root_directory}};
 
 Status take_own(Settings& settings, const std::string& path, const std::string& key,
@@ -102,6 +105,12 @@ Status check(const Settings& settings, const std::string& own) {
                  "of a program"};
   if (settings.boot_value_a.empty() != settings.boot_value_b.empty())
     return Error{own + ": BootValueA and BootValueB have to be set both, or none of them"};
+  const bool has_entries =
+      settings.boot == Settings::Boot::efi || settings.boot == Settings::Boot::systemd_boot;
+  if (has_entries && settings.boot_value_a.empty())
+    return Error{own +
+                 ": this BootEnvironment chooses between boot entries; set BootValueA and "
+                 "BootValueB to those of the two slots"};
   if (!settings.root_directory.starts_with('/'))
     return Error{own + ": RootDirectory '" + settings.root_directory + "' is not an absolute path"};
   return Done{};

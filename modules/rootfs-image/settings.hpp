@@ -14,16 +14,17 @@ namespace patchbay::rootfs_image {
 /// Everything else, and stronger than both, is in rootfs-image.json of the configuration directory;
 /// README.md lists its keys.
 struct Settings {
-  enum class Boot { automatic, grub, uboot, command };
+  enum class Boot { automatic, grub, uboot, command, efi, systemd_boot };
 
   std::string part_a;
   std::string part_b;
-  std::string boot_value_a{};  ///< what the boot loader calls slot A; empty: its partition number
+  std::string boot_value_a{};  ///< what the boot loader calls slot A; empty: its number
   std::string boot_value_b{};
   Boot boot = Boot::automatic;
   std::string grub_directory{};  ///< empty: where Mender's tools would look
   std::string fw_env_config{};   ///< empty: what fw_printenv takes by itself
   std::string boot_command{};
+  std::string efi_variables = "/sys/firmware/efi/efivars";
   std::string root_directory = "/";  ///< where the root file system of the slot is mounted
   bool allow_regular_files = false;
 };
