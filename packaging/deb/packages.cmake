@@ -66,8 +66,8 @@ the type of the payload. Each keeps what it needs to take back what it did."
   SCRIPTS "${scripts}/prerm")
 patchbay_package(sdk NAME patchbay-sdk SECTION devel
   SUMMARY "makes update artifacts and update modules"
-  TEXT "The artifact tool, and headers, library and templates for those who write
-their own update modules."
+  TEXT "The artifact tool, and headers, library, templates and the kit that checks
+modules, for those who write their own."
   RECOMMENDS "patchbay, e2fsprogs, libengine-pkcs11-openssl")
 patchbay_package(compat NAME patchbay-mender-compat ARCHITECTURE all
   SUMMARY "Patchbay under the names of Mender's programs"

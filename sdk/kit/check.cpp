@@ -34,15 +34,16 @@ Result<std::string> real_path(const std::string& path) {
   return real.string();
 }
 
+/// Behind all links: that is where the module will find it.
+Result<std::string> real_device(const std::string& path) {
+  PB_TRY(auto real, real_path(path));
+  const bool device = fs::is_character_file(real) || fs::is_block_file(real);
+  if (device && real.starts_with("/dev/")) return real;
+  return Error{ErrorCode::invalid_input, "--device " + path + ": not a device below /dev"};
+}
+
 Result<CaseResult> play(const Case& one, const Subject& subject, const CheckOptions& options) {
-  StageSettings settings;
-  if (!options.keep.empty()) {
-    PB_TRY(const std::string directory, real_path(options.keep));
-    settings.keep_in = os::join(directory, one.name);
-  }
-  settings.own_directory = fs::path{subject.file.path}.parent_path().string();
-  settings.time_limit =
-      std::max<std::chrono::seconds>(options.call_limit * 12, std::chrono::seconds{60});
+  PB_TRY(const auto settings, stage_settings(subject, options, one.name));
   const auto start = std::chrono::steady_clock::now();
   auto text = run_on_stage(settings, [&](Stage& stage) {
     CaseResult result;
@@ -116,6 +117,23 @@ Result<Subject> make_subject(const CheckOptions& options) {
   subject.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                          "MENDER_DATASTORE_DIR=/var/lib/patchbay-check"};
   return subject;
+}
+
+Result<StageSettings> stage_settings(const Subject& subject, const CheckOptions& options,
+                                     std::string_view name) {
+  StageSettings settings;
+  if (!options.keep.empty()) {
+    PB_TRY(settings.keep_in, real_path(options.keep));
+    if (!name.empty()) settings.keep_in = os::join(settings.keep_in, name);
+  }
+  for (const std::string& device : options.devices) {
+    PB_TRY(const std::string real, real_device(device));
+    settings.devices.push_back(real);
+  }
+  settings.own_directory = fs::path{subject.file.path}.parent_path().string();
+  settings.time_limit =
+      std::max<std::chrono::seconds>(options.call_limit * 12, std::chrono::seconds{60});
+  return settings;
 }
 
 Result<CheckReport> check(const CheckOptions& options) {

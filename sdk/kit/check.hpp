@@ -1,12 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/base/result.hpp"
 #include "sdk/kit/finding.hpp"
+#include "sdk/kit/stage.hpp"
 #include "sdk/kit/walk.hpp"
 
 /// `patchbay-module check`.
@@ -19,6 +20,7 @@ struct CheckOptions {
   std::string meta_data;             ///< JSON; empty: none
   std::string artifact;              ///< instead of payload and meta_data
   std::vector<std::string> only;     ///< names of cases; none: all
+  std::vector<std::string> devices;  ///< real devices that the module may use
   std::string keep;                  ///< existing directory for what each case has changed
   std::chrono::seconds call_limit{10};
   std::string repeat;  ///< the command line without --only, for the findings
@@ -26,6 +28,10 @@ struct CheckOptions {
 
 /// The module, its type, and what it is checked with.
 Result<Subject> make_subject(const CheckOptions& options);
+
+/// The stage for a module; what changes is kept below `options.keep`, in `name`.
+Result<StageSettings> stage_settings(const Subject& subject, const CheckOptions& options,
+                                     std::string_view name);
 
 /// Plays the cases. `unsupported` when this machine does not let us make a throw-away root.
 Result<CheckReport> check(const CheckOptions& options);

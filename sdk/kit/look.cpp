@@ -5,6 +5,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "core/artifact/sha256.hpp"
+#include "core/base/bytes.hpp"
 #include "core/host/plugin_file.hpp"
 #include "core/os/file.hpp"
 
@@ -12,6 +14,9 @@ namespace patchbay::kit {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t kLargestModule = 256 * kMiB;
+constexpr std::size_t kShownDigest = 12;
 
 /// What a module says of itself; an empty object when it says nothing.
 json description_of(const host::ModuleFile& file) {
@@ -33,11 +38,19 @@ json description_of(const host::ModuleFile& file) {
   return object.is_object() ? object : json::object();
 }
 
+/// Empty when the file cannot be read.
+std::string digest_of(const std::string& path) {
+  const auto content = os::read_file(path, kLargestModule);
+  const auto digest = content ? artifact::sha256(as_bytes(*content)) : content.error();
+  return digest ? to_hex(*digest) : "";
+}
+
 json to_object(const host::ListedModule& module) {
   return {{"type", module.file.type},
           {"path", module.file.path},
           {"binding", module.file.binding == host::Binding::plugin ? "plugin" : "executable"},
           {"shadowed", module.shadowed},
+          {"sha256", digest_of(module.file.path)},
           {"describe", description_of(module.file)}};
 }
 
@@ -49,6 +62,8 @@ std::string to_line(const json& module) {
   if (described.contains("version")) line += "  " + described["version"].dump();
   if (described.contains("description")) line += "  " + described["description"].dump();
   if (described.contains("problem")) line += "  " + described["problem"].dump();
+  const auto digest = module["sha256"].get<std::string>();
+  if (!digest.empty()) line += "  sha256:" + digest.substr(0, kShownDigest);
   return line + (module["shadowed"] == true ? "  (shadowed)" : "") + "\n";
 }
 

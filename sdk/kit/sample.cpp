@@ -48,6 +48,9 @@ Result<Sample> read_artifact_sample(const std::string& path) {
   }
   const auto& payload = reader.header().payloads[0];
   Sample sample{*payload.type, payload.meta_data, {}, false};
+  sample.artifact_name = reader.header().name;
+  sample.header_info = reader.header().header_info;
+  sample.type_info = payload.type_info;
   for (;;) {
     PB_TRY(const auto file, reader.next_file(0));
     if (!file) return sample;
@@ -70,6 +73,7 @@ Result<std::optional<host::PayloadSource::File>> SampleSource::next_file() {
 Result<ByteSpan> SampleSource::read() {
   const std::string_view bytes = sample_.files[file_ - 1].bytes;
   if (pace_.breaks_at && pieces_++ >= *pace_.breaks_at) {
+    if (pace_.at_break) pace_.at_break();
     return Error{ErrorCode::io, "the connection broke, as this case wants it"};
   }
   if (pace_.pause.count() != 0) std::this_thread::sleep_for(pace_.pause);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +23,10 @@ struct Sample {
   std::string meta_data;  ///< JSON; empty for none
   std::vector<SampleFile> files;
   bool ours = false;  ///< made up by the kit: a module may well refuse it
+  // Of the artifact it comes from; empty: as the kit makes them up.
+  std::string artifact_name{};
+  std::string header_info{};
+  std::string type_info{};
 };
 
 /// One file of 64 KiB, the same bytes every time.
@@ -40,11 +44,12 @@ struct Pace {
   std::size_t piece = 64 * 1024;         ///< bytes in a piece
   std::chrono::milliseconds pause{0};    ///< before each piece
   std::optional<std::size_t> breaks_at;  ///< piece in front of which the connection breaks
+  std::function<void()> at_break{};      ///< what else happens then
 };
 
 class SampleSource final : public host::PayloadSource {
  public:
-  SampleSource(const Sample& sample, Pace pace) : sample_{sample}, pace_{pace} {}
+  SampleSource(const Sample& sample, Pace pace) : sample_{sample}, pace_{std::move(pace)} {}
   Result<std::optional<File>> next_file() override;
   Result<ByteSpan> read() override;
 

@@ -64,6 +64,7 @@ class Stage {
 
 struct StageSettings {
   std::string own_directory;                    ///< where the module lies
+  std::vector<std::string> devices;             ///< real devices below /dev that it may use
   std::string keep_in;                          ///< directory to copy all changes to; empty: none
   std::size_t room_bytes = 512U * 1024 * 1024;  ///< what the layer can take
   std::chrono::seconds time_limit{120};         ///< for the whole of it

@@ -86,6 +86,8 @@ class StageBuilder {
       (void)add_layer(stage, point);
     }
     PB_CHECK(make_devices());
+    for (const std::string& device : settings.devices)
+      PB_CHECK(show(device));
     fs::create_directories(root_ + "/proc");
     PB_CHECK(mount_at("proc", root_ + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""));
     if (::chroot(root_.c_str()) != 0 || ::chdir("/") != 0)
@@ -129,6 +131,14 @@ class StageBuilder {
     fs::create_symlink("/proc/self/fd/1", dev + "/stdout");
     fs::create_symlink("/proc/self/fd/2", dev + "/stderr");
     return Done{};
+  }
+
+  /// A device of the real machine, under its own name.
+  Status show(const std::string& device) {
+    std::error_code failed;
+    fs::create_directories(fs::path{root_ + device}.parent_path(), failed);
+    write_text(root_ + device, "");
+    return mount_at(device.c_str(), root_ + device, nullptr, MS_BIND, "");
   }
 
   std::string scratch_;

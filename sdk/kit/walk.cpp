@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <exception>
+#include <utility>
 
 #include "core/base/bytes.hpp"
 #include "core/os/file.hpp"
@@ -20,12 +21,16 @@ host::TreeContent content_for(const Sample& sample) {
   host::TreeContent content;
   content.current_artifact_name = "release-1";
   content.current_device_type = "checked-device";
-  content.artifact_name = "release-2";
+  content.artifact_name = sample.artifact_name.empty() ? "release-2" : sample.artifact_name;
   content.payload_type = sample.type;
-  content.header_info =
-      R"({"payloads":[{"type":")" + sample.type +
-      R"("}],"artifact_provides":{"artifact_name":"release-2"},"artifact_depends":{"device_type":["checked-device"]}})";
-  content.type_info = R"({"type":")" + sample.type + "\"}";
+  content.header_info = sample.header_info;
+  if (content.header_info.empty()) {
+    content.header_info =
+        R"({"payloads":[{"type":")" + sample.type +
+        R"("}],"artifact_provides":{"artifact_name":"release-2"},"artifact_depends":{"device_type":["checked-device"]}})";
+  }
+  content.type_info =
+      sample.type_info.empty() ? R"({"type":")" + sample.type + "\"}" : sample.type_info;
   content.meta_data = sample.meta_data;
   return content;
 }
@@ -47,15 +52,20 @@ bool is_allowed(Call question, const std::string& answer) {
 
 }  // namespace
 
-/// Keeps what the module says, and whether SIGKILL was needed.
-class Walk::Listener final : public Log {
+/// Keeps what the module says.
+class Walk::Listener final : public Log, public host::ProgressSink {
  public:
   explicit Listener(std::string& text) : text_{text} {}
-  void write(LogLevel, std::string_view message) override {
-    if (text_.size() < kMiB) text_ += std::string{message} + "\n";
+  void write(LogLevel, std::string_view message) override { add(std::string{message}); }
+  void module_progress(unsigned percent) override {
+    add("progress " + std::to_string(percent) + " %");
   }
+  void module_status(std::string_view text) override { add("status " + std::string{text}); }
 
  private:
+  void add(const std::string& line) {
+    if (text_.size() < kMiB) text_ += line + "\n";
+  }
   std::string& text_;
 };
 
@@ -73,6 +83,10 @@ Walk::Walk(const Subject& subject, const Sample& sample, Stage& stage, CaseResul
   begin();
 }
 
+Log& Walk::quiet() {
+  return *listener_;
+}
+
 void Walk::begin() {
   module_.reset();
   rollback_.reset();
@@ -82,8 +96,8 @@ void Walk::begin() {
 
 host::Module* Walk::module() {
   if (!module_) {
-    auto bound =
-        host::bind_module(subject_.file, tree_.path(), settings_of(subject_), *listener_, nullptr);
+    auto bound = host::bind_module(subject_.file, tree_.path(), settings_of(subject_), *listener_,
+                                   listener_.get());
     if (!bound) {
       find("starts", "the module can be started", bound.error().message());
       return nullptr;
@@ -104,21 +118,37 @@ void Walk::find(const std::string& rule, const std::string& expected, const std:
   result_.findings.push_back({rule, done_, expected, happened});
 }
 
+/// Runs `made`, tells the watcher of it, and cuts the power afterwards where that is wanted.
+Status Walk::watched(std::string_view call, const std::function<Status()>& made) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto said_before = log_text_.size();
+  auto status = made();
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+  if (watcher_) {
+    watcher_({std::string{call}, taken.count(), "", status ? "" : status.error().message(),
+              log_text_.substr(said_before)});
+  }
+  if (status && cuts_between_) cut_power();
+  return status;
+}
+
 Status Walk::download(Pace pace) {
   note("Download");
   auto* const module = this->module();
   if (module == nullptr) return Error{ErrorCode::module_failed, "not started"};
-  SampleSource source{sample_, pace};
-  auto status = module->download(source);
-  streams_ = status && !sample_.files.empty() && !os::exists(tree_.path() + "/files");
-  return status;
+  SampleSource source{sample_, std::move(pace)};
+  return watched("Download", [&] {
+    auto status = module->download(source);
+    streams_ = status && !sample_.files.empty() && !os::exists(tree_.path() + "/files");
+    return status;
+  });
 }
 
 Status Walk::call(Call call) {
   note(to_string(call));
   auto* const module = this->module();
   if (module == nullptr) return Error{ErrorCode::module_failed, "not started"};
-  return module->call(call);
+  return watched(to_string(call), [&] { return module->call(call); });
 }
 
 void Walk::judge(const Error& error, std::string_view call) {
@@ -136,16 +166,32 @@ bool Walk::must(Call call) {
 }
 
 bool Walk::must_download(Pace pace) {
-  const auto status = download(pace);
+  const auto status = download(std::move(pace));
   if (!status) judge(status.error(), "Download");
   return bool{status};
 }
 
-std::string Walk::ask(Call question) {
+Result<std::string> Walk::asked(Call question) {
   note(to_string(question));
   auto* const module = this->module();
-  if (module == nullptr) return {};
-  const auto answer = module->ask(question);
+  if (module == nullptr) return Error{ErrorCode::module_failed, "not started"};
+  const auto start = std::chrono::steady_clock::now();
+  const auto said_before = log_text_.size();
+  auto answer = module->ask(question);
+  if (watcher_) {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    watcher_({std::string{to_string(question)}, taken.count(), answer ? *answer : "",
+              answer ? "" : answer.error().message(), log_text_.substr(said_before)});
+  }
+  return answer;
+}
+
+bool Walk::ask_anything(Call question) {
+  return bool{asked(question)};
+}
+
+std::string Walk::ask(Call question) {
+  const auto answer = asked(question);
   if (!answer) {
     judge(answer.error(), to_string(question));
     return {};
@@ -167,6 +213,7 @@ void Walk::cut_power() {
   note("power cut");
   module_.reset();
   stage_.cut_power();
+  if (watcher_ && !cuts_between_) watcher_({"power cut", 0, "", "", ""});
 }
 
 TracedProgram Walk::one_call(Call call) const {
@@ -188,6 +235,16 @@ bool Walk::cut_in(Call call, unsigned nth) {
   return cut.reached;
 }
 
+bool Walk::killed_in(Call call, unsigned nth) {
+  module_.reset();
+  const Cut cut = run_and_cut(one_call(call), nth);
+  if (cut.reached) {
+    note("killed in " + std::string{to_string(call)} + " in front of " + cut.call + " " +
+         printable(cut.subject));
+  }
+  return cut.reached;
+}
+
 unsigned Walk::changes_of(Call call) {
   module_.reset();
   try {
@@ -197,13 +254,27 @@ unsigned Walk::changes_of(Call call) {
   }
 }
 
-bool Walk::finish_update() {
+std::optional<bool> Walk::reboot_after_install() {
   const auto reboot = ask(Call::needs_artifact_reboot);
+  if (reboot != "Yes" && reboot != "Automatic") return std::nullopt;
   if (reboot == "Yes" && !must(Call::artifact_reboot)) return false;
   if (reboot == "Automatic") cut_power();
-  if ((reboot == "Yes" || reboot == "Automatic") && !must(Call::artifact_verify_reboot))
-    return false;
-  return must(Call::artifact_commit);
+  return must(Call::artifact_verify_reboot);
+}
+
+bool Walk::finish_update() {
+  return reboot_after_install().value_or(true) && must(Call::artifact_commit);
+}
+
+void Walk::give_up(Call last) {
+  if (last == Call::download) {
+    undo_download();
+    return expect_as_before("after a Download that was given up");
+  }
+  const bool rollback = supports_rollback();
+  undo();
+  if (rollback) return expect_as_before("ArtifactInstall once ArtifactRollback has run");
+  expect_tidy();
 }
 
 bool Walk::undo_if_possible() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,16 @@ struct Subject {
   std::vector<std::string> environment;
 };
 
+/// One call, as a watcher sees it.
+struct CallRecord {
+  std::string call;  ///< as on the wire, or "power cut"
+  double seconds = 0;
+  std::string answer;   ///< of a question
+  std::string problem;  ///< why it failed; empty when it succeeded
+  std::string log;      ///< what the module said meanwhile, progress included
+};
+using Watcher = std::function<void(const CallRecord&)>;
+
 class Walk {
  public:
   Walk(const Subject& subject, Stage& stage, CaseResult& result);
@@ -39,6 +50,8 @@ class Walk {
   Status call(host::Call call);
   /// The answer; an answer that is none, or a failure, is a finding, and "".
   std::string ask(host::Call question);
+  /// A question whose answer may be anything, as those to Describe and Plan; whether there was one.
+  bool ask_anything(host::Call question);
   /// A call that has to succeed: failing is a finding. Returns whether it did.
   bool must(host::Call call);
   bool must_download(Pace pace = {});
@@ -46,11 +59,18 @@ class Walk {
   void cut_power();
   /// Stopped for good in front of the `nth` change that the call makes; false when it makes fewer.
   bool cut_in(host::Call call, unsigned nth);
+  /// The same, but only the module is killed, with all it has started; the machine lives on.
+  bool killed_in(host::Call call, unsigned nth);
   /// How many changes the call makes, found out by running it; 0 when that cannot be traced.
   unsigned changes_of(host::Call call);
 
   /// From after a successful ArtifactInstall to the end of a good update.
   bool finish_update();
+  /// The reboot, if the module wants one, and the verification after it: whether both succeeded.
+  /// Nothing when no reboot is needed.
+  std::optional<bool> reboot_after_install();
+  /// The client gives up after `last`, which leads to an undo; then everything has to be as before.
+  void give_up(host::Call last);
   /// What the client does after a failure: rollback where that is supported, failure, cleanup.
   void undo();
   /// The same where ArtifactRollback may well fail: false when it did.
@@ -61,6 +81,10 @@ class Walk {
   void end();
   /// Adds to the story in the findings.
   void note(std::string_view what);
+  /// Tells `watcher` of each call from now on.
+  void watch(Watcher watcher) { watcher_ = std::move(watcher); }
+  /// From now on the power goes after each state that has succeeded.
+  void cut_power_between_states() { cuts_between_ = true; }
   /// Begins a new story in the findings.
   void forget() { done_.clear(); }
 
@@ -74,7 +98,7 @@ class Walk {
   void judge(const Error& error, std::string_view call);
   void find(const std::string& rule, const std::string& expected, const std::string& happened);
 
-  [[nodiscard]] Log& quiet() { return *listener_; }
+  [[nodiscard]] Log& quiet();
   [[nodiscard]] bool supports_rollback();
   [[nodiscard]] bool streams() const { return streams_; }
   [[nodiscard]] Stage& stage() { return stage_; }
@@ -84,6 +108,8 @@ class Walk {
  private:
   class Listener;
   host::Module* module();
+  Status watched(std::string_view call, const std::function<Status()>& made);
+  Result<std::string> asked(host::Call question);
   [[nodiscard]] TracedProgram one_call(host::Call call) const;
 
   const Subject& subject_;
@@ -91,12 +117,14 @@ class Walk {
   Stage& stage_;
   CaseResult& result_;
   host::WorkTree tree_;
-  std::shared_ptr<Log> listener_;
+  std::shared_ptr<Listener> listener_;
   std::string log_text_;
   std::unique_ptr<host::Module> module_;
   std::optional<bool> rollback_;
   std::string done_;
   bool streams_ = false;
+  bool cuts_between_ = false;
+  Watcher watcher_;
 };
 
 /// argv[1] of a traced process.

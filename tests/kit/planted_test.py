@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""planted_test.py PATCHBAY_MODULE MODULE: checks one module with a planted mistake. Its line
-"finds: RULE" names the only rule that may report something ("nothing" for a correct module)."""
+"""planted_test.py PATCHBAY_MODULE MODULE [--name NAME --finds RULE] [--times N]: checks one module with a
+planted mistake. Its line "finds: RULE" (or --finds) names the only rule that may report something
+("nothing" for a correct module)."""
+import argparse
 import json
 import os
 import re
@@ -9,22 +11,31 @@ import subprocess
 import sys
 import tempfile
 
-kit, module = sys.argv[1:3]
-repeat = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+parser = argparse.ArgumentParser()
+parser.add_argument("kit")
+parser.add_argument("module")
+parser.add_argument("--name")
+parser.add_argument("--finds")
+parser.add_argument("--times", type=int, default=1)
+options = parser.parse_args()
+kit, module, name = options.kit, options.module, options.name or os.path.basename(options.module)
 
 
 def expected_of(path):
-    with open(path, "rb") as f:
-        found = re.search(rb"finds: ([a-z-]+)", f.read())
-    return set() if found[1] == b"nothing" else {found[1].decode()}
+    rule = options.finds
+    if not rule:
+        with open(path, "rb") as f:
+            rule = re.search(rb"finds: ([a-z-]+)", f.read())[1].decode()
+    return set() if rule == "nothing" else {rule}
 
 
 def stage(directory):
     """The module in a machine of its own, outside of /tmp: that is emptied by power cuts."""
     planted = os.path.dirname(module)
-    for name in ("base.sh", os.path.basename(module)):
-        if os.path.exists(os.path.join(planted, name)):
-            shutil.copy2(os.path.join(planted, name), directory)
+    if os.path.exists(os.path.join(planted, "base.sh")):
+        shutil.copy2(os.path.join(planted, "base.sh"), directory)
+    path = os.path.join(directory, name)
+    shutil.copy2(module, path)
     os.mkdir(os.path.join(directory, "machine"))
     config = os.path.join(directory, "machine", "config")
     with open(config, "w") as f:
@@ -33,7 +44,7 @@ def stage(directory):
     if os.geteuid() == 0:
         os.chown(config, 2, 3)
     os.setxattr(config, "user.note", b"keep me")
-    return os.path.join(directory, os.path.basename(module))
+    return path
 
 
 def check(path):
@@ -56,13 +67,13 @@ def check(path):
 with tempfile.TemporaryDirectory(dir=os.getcwd()) as directory:
     wanted = expected_of(module)
     path = stage(directory)
-    for _ in range(repeat):
+    for _ in range(options.times):
         report = check(path)
         rules = {finding["rule"] for finding in report["findings"]}
         if rules != wanted:
             print(json.dumps(report["findings"], indent=1))
-            sys.exit(f"{os.path.basename(module)}: want {sorted(wanted)}, have {sorted(rules)}")
+            sys.exit(f"{name}: want {sorted(wanted)}, have {sorted(rules)}")
         for finding in report["findings"]:
             if not all(finding[key] for key in ("done", "expected", "happened", "repeat")):
                 sys.exit(f"an incomplete finding: {finding}")
-    print(f"{os.path.basename(module)}: {sorted(wanted) or 'nothing found'}, as it should be")
+    print(f"{name}: {sorted(wanted) or 'nothing found'}, as it should be")

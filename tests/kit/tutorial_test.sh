@@ -1,20 +1,21 @@
 #!/bin/sh
-# Runs each command of docs/write-a-module.md: tutorial_test.sh PATCHBAY_MODULE PAGE
+# Runs each command of docs/write-a-module.md with the installed SDK: tutorial_test.sh SDK PAGE
 set -eu
-kit=$(readlink -f "$1")
+sdk=$1
 page=$(readlink -f "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-ln -s "$kit" patchbay-module
-PATH=$work:$PATH
+PATH=$sdk/bin:$PATH
 export PATH
 awk '/^```sh$/ {shell = 1; next} /^```$/ {shell = 0} shell' "$page" > commands
 code=0
 sh -e commands > out 2>&1 || code=$?
 if grep -q "throw-away root" out; then cat out; exit 77; fi
 [ "$code" = 0 ] || { cat out; exit 1; }
-[ "$(grep -c 'nothing found' out)" = 2 ] || { cat out; echo "want two clean checks" >&2; exit 1; }
+[ "$(grep -c 'nothing found' out)" = 3 ] || { cat out; echo "want three clean checks" >&2; exit 1; }
+grep -q 'changed: created /etc/hello-config.conf' out || { cat out; exit 1; }
+[ "$(grep -c 'changed: nothing' out)" = 2 ] || { cat out; echo "want two updates undone" >&2; exit 1; }
 grep -q 'happened: created /etc/hello' out || { cat out; exit 1; }
 grep -q 'exit status 1' out || { cat out; exit 1; }
 [ ! -e /etc/hello ] || { echo "the check has changed this machine" >&2; exit 1; }

@@ -8,7 +8,14 @@
 
 #include "patchbay/module.h"
 
-enum { NONE, STATE_IN_MEMORY, CRASHES_IN_COMMIT, EXITS_IN_INSTALL, ROLLBACK_DOES_NOTHING };
+enum {
+  NONE,
+  STATE_IN_MEMORY,
+  CRASHES_IN_COMMIT,
+  EXITS_IN_INSTALL,
+  ROLLBACK_DOES_NOTHING,
+  IGNORES_CANCEL
+};
 
 /* Read by planted_test.py. */
 __attribute__((used)) static const char kExpectation[] = "finds: " PLANTED_RULE;
@@ -53,6 +60,25 @@ static int32_t put(const void* bytes, size_t size, pb_error_t* error) {
   return PB_OK;
 }
 
+/* Reads the payload to its end, and does nothing with it. */
+static int32_t download(pb_module_t* module, pb_error_t* error) {
+  const pb_host_t* host = module->host;
+  pb_file_t file = {.size = sizeof file};
+  char buffer[4096];
+  uint64_t count = 0;
+  int32_t code = PB_OK;
+  if (PLANTED != IGNORES_CANCEL) return PB_OK;
+  while ((code = host->next_file(host, &file, error)) == PB_OK) {
+    do
+      code = host->read(host, buffer, sizeof buffer, &count, error);
+    while (code == PB_OK && count > 0);
+    if (code != PB_OK) break;
+  }
+  while (code != PB_END)
+    pause(); /* for better times, and not for is_cancelled */
+  return PB_OK;
+}
+
 static int32_t install(pb_module_t* module, pb_error_t* error) {
   if (PLANTED == EXITS_IN_INSTALL) exit(0);
   if (PLANTED == STATE_IN_MEMORY) {
@@ -94,12 +120,13 @@ const pb_plugin_t pb_plugin_v1 = {
     .size = sizeof(pb_plugin_t),
     .interface_major = PB_INTERFACE_MAJOR,
     .interface_minor = PB_INTERFACE_MINOR,
-    .capabilities = PB_CAPABILITY_ROLLBACK,
+    .capabilities = PB_CAPABILITY_ROLLBACK | (PLANTED == IGNORES_CANCEL ? PB_CAPABILITY_CANCEL : 0),
     .description = "Has a mistake",
     .writes = "/etc/patchbay-planted\n/etc/patchbay-planted.new",
     .create = create,
     .destroy = destroy,
     .supports_rollback = yes,
+    .download = download,
     .artifact_install = install,
     .artifact_commit = commit,
     .artifact_rollback = rollback,
