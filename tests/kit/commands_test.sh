@@ -54,6 +54,17 @@ run 0 'nothing found' check ./none --payload payload --only success --keep keep
 [ "$(cat machine/config)" = before ]
 [ "$(cat "keep/success$work/machine/config")" = new ]
 
+# Calls one by one, and what they did.
+run 0 'changed: content' run ./none ArtifactInstall --payload payload
+grep -q '+ files/payload (4 bytes)' out
+run 0 'changed: nothing' run ./none ArtifactInstall ArtifactRollback Cleanup --payload payload
+run 0 '"answer": "Yes"' run ./none SupportsRollback --json
+run 1 'FAILED' run ./choosy Download ArtifactInstall Cleanup
+run 2 'no such call; there are' run ./none Nonsense
+run 2 'not a device below /dev' run ./none Download --device payload
+run 2 'use Download, ArtifactInstall' trace ./none payload --fail-after Cleanup
+[ "$(cat machine/config)" = before ]
+
 cp none modules/greeting
 cp none modules/README
 chmod 644 modules/README
