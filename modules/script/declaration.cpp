@@ -16,6 +16,14 @@ module::Result<std::string> text_at(const json& object, const char* key, const c
   return module::Error{"meta-data: '" + std::string{key} + "' must be a string"};
 }
 
+// The name of a payload file under `key`, or nothing.
+module::Result<std::string> file_at(const json& object, const char* key) {
+  PATCHBAY_TRY(auto name, text_at(object, key, ""));
+  if (name.find('/') == std::string::npos) return name;
+  return module::Error{"meta-data: '" + std::string{key} + "' is '" + name +
+                       "', but must be the name of a payload file"};
+}
+
 }  // namespace
 
 module::Result<Declaration> parse_declaration(const std::string& meta_data) {
@@ -29,10 +37,9 @@ module::Result<Declaration> parse_declaration(const std::string& meta_data) {
     return module::Error{"meta-data: 'reboot' is '" + reboot + "', but can be no or automatic"};
   declaration.reboot = reboot == "automatic";
 
-  PATCHBAY_TRY(declaration.rollback, text_at(root, "rollback", ""));
-  if (declaration.rollback.find('/') != std::string::npos)
-    return module::Error{"meta-data: 'rollback' is '" + declaration.rollback +
-                         "', but must be the name of a payload file"};
+  PATCHBAY_TRY(declaration.verify, file_at(root, "verify"));
+  PATCHBAY_TRY(declaration.commit, file_at(root, "commit"));
+  PATCHBAY_TRY(declaration.rollback, file_at(root, "rollback"));
   return declaration;
 }
 

@@ -93,7 +93,27 @@ class Script final : public module::Module {
       PATCHBAY_CHECK(journal.append({kFinished, scripts[i].name}));
       context.progress(static_cast<unsigned>((i + 1) * 100 / scripts.size()));
     }
-    return Done{};
+    // Where the machine starts anew first, that is what has to be looked at.
+    PATCHBAY_TRY(const auto declared, declaration_of(context));
+    return declared.reboot ? Status{Done{}} : verify(context, declared);
+  }
+
+  Status verify_reboot(Context& context) override {
+    PATCHBAY_TRY(const auto declared, declaration_of(context));
+    return verify(context, declared);
+  }
+
+  // Looked at again: between install and commit a person may have waited for days.
+  Status commit(Context& context) override {
+    PATCHBAY_TRY(const auto declared, declaration_of(context));
+    PATCHBAY_CHECK(verify(context, declared));
+    if (declared.commit.empty()) return Done{};
+    PATCHBAY_TRY(const auto file, context.payload_file(declared.commit));
+    PATCHBAY_TRY(auto journal, open_journal(context));
+    PATCHBAY_CHECK(journal.append({kStarted, declared.commit}));
+    context.log("committing with " + declared.commit);
+    PATCHBAY_CHECK(run_script(file, {}));
+    return journal.append({kFinished, declared.commit});
   }
 
   Status rollback(Context& context) override {
@@ -148,12 +168,19 @@ class Script final : public module::Module {
   }
 
  private:
+  static Status verify(Context& context, const Declaration& declared) {
+    if (declared.verify.empty()) return Done{};
+    PATCHBAY_TRY(const auto file, context.payload_file(declared.verify));
+    context.log("verifying with " + declared.verify);
+    return run_script(file, {}).context("verify");
+  }
+
   static Result<std::vector<PayloadFile>> scripts_to_run(const Context& context) {
     PATCHBAY_TRY(const auto declared, declaration_of(context));
-    if (!declared.rollback.empty())
-      PATCHBAY_CHECK(context.payload_file(declared.rollback).context("rollback"));
+    for (const auto* const name : {&declared.verify, &declared.commit, &declared.rollback})
+      if (!name->empty()) PATCHBAY_CHECK(context.payload_file(*name).context("meta-data"));
     PATCHBAY_TRY(auto scripts, context.payload_files());
-    std::erase_if(scripts, [&](const auto& file) { return file.name == declared.rollback; });
+    std::erase_if(scripts, [&](const auto& file) { return declared.has_task(file.name); });
     if (scripts.empty()) return Error{"the payload has no script to run"};
     return scripts;
   }
