@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The commands of docs/how-to about signing and changing artifacts, as a person would paste them."""
+"""The commands of docs/how-to, as a person would paste them."""
 import os
 import re
 import shutil
@@ -69,6 +69,22 @@ class Pages(tool.Case):
         shutil.copy(plain, self.path("release-2.mender"))
         self.assertIn("--artifact-name new", self.paste(apart).stdout)
         self.assertEqual(self.bytes_of("parts/payloads/0000/files/app.conf"), self.bytes_of("files/app.conf"))
+
+    def test_pages_of_modules(self):
+        """Pages that make an artifact each block: the payloads are what the modules want."""
+        self.key("private")
+        for name in ("motor-4.1.bin", "app", "app.conf", "10-stop.sh", "20-migrate.sh", "check.sh", "undo.sh", "build/overlay/f"):
+            self.file(name, "x")
+        made = {}
+        for page in ("firmware", "reboot", "dir-overlay", "mender-configure", "script"):
+            for text in blocks(page + ".md"):
+                self.paste(text)
+                part = self.read("release-2.mender")["payloads"][0]
+                made[part["type"]] = part
+        self.assertEqual(sorted(made), ["dir-overlay", "firmware", "mender-configure", "persistent-app", "reboot", "script"])
+        self.assertEqual(made["firmware"]["meta_data"], {"version": "4.1", "device": "motor", "allow-downgrade": False})
+        self.assertEqual(made["mender-configure"]["meta_data"], {"timezone": "Europe/Oslo"})
+        self.assertEqual(made["script"]["meta_data"]["verify"], "check.sh")
 
 
 if __name__ == "__main__":
