@@ -261,11 +261,15 @@ TEST(DirectoryLayoutCuts, GivenOverlay_WhenCutAtAnyChangingCall_ThenAllOldOrAllN
                                write_text(system + "/opt/app/config", "theirs");
                                write_text(system + "/opt/app/one", "1");
                                write_text(system + "/opt/app/two", "2");
-                               write_text(system + "/data/dir-overlay-install/manifest",
-                                          "app/one\napp/two\n");
                              },
                              [](ModuleTree& tree, const std::string& system) {
                                fill_overlay(tree, system, {{"app/one", "1b"}, {"new/file", "3"}});
+                               // Elsewhere: the name of the list has the system's path in it,
+                               // another one in each try.
+                               const auto store = tree.path() + "/../store";
+                               tree.variable("MENDER_DATASTORE_DIR", store);
+                               write_text(store + "/dir-overlay-install/manifest",
+                                          "app/one\napp/two\n");
                              }};
 
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "dir-overlay", scenario);

@@ -46,8 +46,9 @@ class MenderConfigure final : public module::Module {
     PATCHBAY_CHECK(check(context));
     PATCHBAY_CHECK(finish_what_was_cut(context));
     PATCHBAY_TRY(auto changes, Changes::begin(context));
-    PATCHBAY_CHECK(changes.or_undo(replace(context, changes)));
+    // Before the document changes: a new one that no script has seen must not stay.
     PATCHBAY_CHECK(context.set_state(kStage, kApplying));
+    PATCHBAY_CHECK(changes.or_undo(replace(context, changes)));
     PATCHBAY_CHECK(apply_and_note(context, document_path()));
     return context.set_state(kStage, kApplied);
   }
