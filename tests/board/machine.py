@@ -94,12 +94,12 @@ class Machine:
 
     def _seconds(self):
         """A clock that stands still while the emulator would run and is not let: a busy host makes a
-        board slow, and does not make it late."""
+        board slow, and does not make it late. (Its threads wait for each other, so all delays count.)"""
         delays = []
         for thread in os.listdir("/proc/%d/task" % self._qemu.pid):
             with contextlib.suppress(OSError), open("/proc/%d/task/%s/schedstat" % (self._qemu.pid, thread)) as file:
                 delays.append(int(file.read().split()[1]))
-        return time.monotonic() - max(delays, default=0) / 1e9
+        return time.monotonic() - sum(delays) / 1e9
 
     def _wait_for(self, line, text, seconds):
         end = self._seconds() + seconds
