@@ -6,23 +6,11 @@
 #include <ostream>
 #include <string>
 
+#include "tests/support/loop_device.hpp"
 #include "tests/support/module_tree.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace patchbay::testing {
-
-/// A loop device over a file, as long as this object.
-class LoopDevice {
- public:
-  explicit LoopDevice(const std::string& file);
-  LoopDevice(const LoopDevice&) = delete;
-  LoopDevice& operator=(const LoopDevice&) = delete;
-  ~LoopDevice();
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// The library is U-Boot's environment without its tools.
 enum class BootKind { uboot, library, grub, command, efi, systemd_boot };

@@ -1,7 +1,6 @@
 #include "modules/rootfs-image/board_rig.hpp"
 
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -17,12 +16,6 @@ std::string must(const std::string& command) {
   const auto result = shell(command);
   if (result.exit_code != 0) throw std::runtime_error{command + ": " + result.out};
   return result.out;
-}
-
-std::string line_of(std::string text) {
-  while (text.ends_with('\n'))
-    text.pop_back();
-  return text;
 }
 
 // What a maker of a board would write: state in two small files, each replaced as a whole.
@@ -67,20 +60,9 @@ std::string entry_value(BootKind kind, char slot) {
 
 }  // namespace
 
-LoopDevice::LoopDevice(const std::string& file)
-    : path_{line_of(must("losetup --find --show " + file))} {
-}
-
-LoopDevice::~LoopDevice() {
-  shell("losetup --detach " + path_);
-}
-
 std::string TestBoard::missing() {
   ::setenv("TMPDIR", fast_directory().c_str(), 1);
-  if (::geteuid() != 0) return "loop devices and mounts need root";
-  if (!enter_mount_namespace()) return "no mount name space of our own to be had";
-  if (::access("/dev/loop-control", W_OK) != 0) return "no loop devices here";
-  return "";
+  return LoopDevice::missing();
 }
 
 TestBoard::TestBoard(BootKind kind) : kind_{kind}, tree_{PATCHBAY_MODULE_PROGRAM, "rootfs-image"} {

@@ -39,6 +39,7 @@ Result<DeviceIo> DeviceIo::open(const SlotDevice& device) {
 }
 
 Status DeviceIo::read(std::span<std::byte> bytes, std::uint64_t offset) const {
+  offset += start_;
   while (!bytes.empty()) {
     const auto count = ::pread(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
@@ -51,6 +52,7 @@ Status DeviceIo::read(std::span<std::byte> bytes, std::uint64_t offset) const {
 }
 
 Status DeviceIo::write(std::span<const std::byte> bytes, std::uint64_t offset) {
+  offset += start_;
   unsynced_ += bytes.size();
   while (!bytes.empty()) {
     const auto count = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));

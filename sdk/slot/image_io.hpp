@@ -35,7 +35,8 @@ class DeviceIo {
   [[nodiscard]] std::size_t aligned(std::size_t count) const {
     return (count + alignment_ - 1) / alignment_ * alignment_;
   }
-  /// All of `bytes`, at `offset`. Both are multiples of aligned(1), except where the device ends.
+  /// All of `bytes`, at `offset` of the place. Both are multiples of aligned(1), except where the
+  /// device ends.
   module::Status read(std::span<std::byte> bytes, std::uint64_t offset) const;
   module::Status write(std::span<const std::byte> bytes, std::uint64_t offset);
   /// For a UBI volume: what is written next replaces all of it, `size` bytes from the start on.
@@ -44,9 +45,11 @@ class DeviceIo {
   module::Status settle();
 
  private:
-  DeviceIo(const SlotDevice& device, module::Fd fd) : path_{device.path}, fd_{std::move(fd)} {}
+  DeviceIo(const SlotDevice& device, module::Fd fd)
+      : path_{device.path}, start_{device.start}, fd_{std::move(fd)} {}
 
   std::string path_;
+  std::uint64_t start_;
   module::Fd fd_;
   std::size_t alignment_ = 1;
   bool direct_ = false;

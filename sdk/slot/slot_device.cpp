@@ -237,7 +237,7 @@ bool stands_on(dev_t mounted, const SlotDevice& device) {
 }
 
 Result<Fd> open_exclusively(const SlotDevice& device, int flags) {
-  const int exclusive = device.kind == Kind::block ? O_EXCL : 0;
+  const int exclusive = device.kind == Kind::block && device.use == Use::alone ? O_EXCL : 0;
   Fd fd{::open(device.path.c_str(), flags | exclusive | O_CLOEXEC)};
   if (fd) return fd;
   if (errno == EBUSY) return Error{device.path + " is in use: " + users_of(device)};

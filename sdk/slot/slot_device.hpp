@@ -19,15 +19,21 @@ enum class Kind : std::uint8_t { block, ubi_volume, regular_file };
 /// builds may say otherwise.
 enum class Files : std::uint8_t { refuse, allow };
 
+/// Whether writing a place shuts others out of its device. What lies between the partitions of a
+/// disk cannot be had that way while one of them is mounted.
+enum class Use : std::uint8_t { alone, beside_others };
+
 /// A place for an image, as it was when it was looked at.
 struct SlotDevice {
   std::string configured;  ///< as somebody wrote it: "PARTUUID=...", "/dev/mmcblk0p2"
   std::string path;        ///< what that is: "/dev/mmcblk0p2"
   Kind kind = Kind::block;
-  dev_t device = 0;                  ///< of a block device or UBI volume
-  dev_t holder = 0;                  ///< of a regular file: the file system it lies on
-  ino_t inode = 0;                   ///< of a regular file
-  std::uint64_t size = 0;            ///< bytes
+  dev_t device = 0;         ///< of a block device or UBI volume
+  dev_t holder = 0;         ///< of a regular file: the file system it lies on
+  ino_t inode = 0;          ///< of a regular file
+  std::uint64_t size = 0;   ///< bytes
+  std::uint64_t start = 0;  ///< byte of the device where the place begins
+  Use use = Use::alone;
   std::optional<unsigned> number{};  ///< of the partition on its disk, or of the UBI volume
 };
 
@@ -46,8 +52,8 @@ module::Result<SlotDevice> find_device(const std::string& configured, const std:
 /// dm-verity, dm-crypt), by the kernel's own account.
 bool stands_on(dev_t mounted, const SlotDevice& device);
 
-/// Opens the device for writing by nobody else. The error says who has it: where it is mounted, or
-/// which device stands on it.
+/// Opens the device for writing by nobody else (as far as its `use` says). The error says who has
+/// it: where it is mounted, or which device stands on it.
 module::Result<module::Fd> open_exclusively(const SlotDevice& device, int flags);
 
 /// A line of /proc/self/mountinfo, as far as we need it.

@@ -45,6 +45,18 @@ class Pages(tool.Case):
         text = re.sub(r"^sudo apt .*\n", "", "".join(blocks("sign-with-a-token.md")), flags=re.MULTILINE)
         self.assertIn("valid; signed", self.paste(text, SOFTHSM2_CONF=conf, PATCHBAY_PASSPHRASE="1234").stdout)
 
+    def test_bootloader(self):
+        self.key("private")
+        self.file("u-boot.bin", "a boot loader")
+        plain, checked, risky = blocks("bootloader.md")
+        for text, meta in ((plain, {"accept-single-copy-risk": False}),
+                           (checked, {"accept-single-copy-risk": False, "area": "u-boot", "version": "U-Boot 2024.01"}),
+                           (risky, {"accept-single-copy-risk": True})):
+            self.paste(text)
+            self.assertEqual(self.read("release-2.mender")["payloads"][0]["meta_data"], meta)
+        self.paste(checked)
+        self.assertEqual(self.read("release-2.mender")["payloads"][0]["depends"]["rootfs-image.version"], ["release-2"])
+
     def test_change_an_artifact(self):
         scenario.need("mkfs.ext4", "debugfs")
         rename, files, compare, apart = blocks("change-an-artifact.md")

@@ -1,0 +1,436 @@
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "modules/bootloader/loader_rig.hpp"
+
+namespace patchbay::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+#define SKIP_WHERE_IMPOSSIBLE() \
+  if (const auto why = LoaderRig::missing(); !why.empty()) GTEST_SKIP() << why
+
+class BootloaderBase : public ::testing::Test {
+ protected:
+  void make(LoaderKind kind) {
+    rig_ = std::make_unique<LoaderRig>(kind);
+    before_ = rig_->device();
+  }
+  void succeed(const std::string& state) {
+    const auto result = rig_->call(state);
+    EXPECT_EQ(result.exit_code, 0) << state << ": " << result.err;
+  }
+  std::string fail(const std::string& state) {
+    const auto result = rig_->call(state);
+    EXPECT_EQ(result.exit_code, 1) << state;
+    return result.err;
+  }
+  std::string answer(const std::string& question) {
+    const auto result = rig_->call(question);
+    EXPECT_EQ(result.exit_code, 0) << question << ": " << result.err;
+    return result.out;
+  }
+  void update() {
+    succeed("Download");
+    succeed("ArtifactInstall");
+    rig_->reboot();
+    succeed("ArtifactVerifyReboot");
+    succeed("ArtifactCommit");
+  }
+  // Refused before anything is touched, by the download or at the latest by the install.
+  std::string refused() {
+    auto result = rig_->call("Download");
+    if (result.exit_code == 0) result = rig_->call("ArtifactInstall");
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_TRUE(rig_->device() == before_) << "something was written";
+    return result.err;
+  }
+
+  std::unique_ptr<LoaderRig> rig_;
+  std::string before_;
+};
+
+// The life of an update, on every back end.
+class Bootloader : public BootloaderBase, public ::testing::WithParamInterface<LoaderKind> {
+ protected:
+  void SetUp() override {
+    SKIP_WHERE_IMPOSSIBLE();
+    make(GetParam());
+    ASSERT_EQ(rig_->starts(), "old");
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(On, Bootloader,
+                         ::testing::Values(LoaderKind::bytes, LoaderKind::order,
+                                           LoaderKind::variable, LoaderKind::command,
+                                           LoaderKind::emmc, LoaderKind::flash, LoaderKind::single,
+                                           LoaderKind::file),
+                         ::testing::PrintToStringParamName());
+
+TEST_P(Bootloader, GivenUpdate_WhenRebootedAndCommitted_ThenNewLoaderStarts) {
+  EXPECT_EQ(answer("SupportsRollback"), "Yes\n");
+  succeed("Download");
+  EXPECT_TRUE(rig_->device() == before_) << "nothing is written before everything is verified";
+  succeed("ArtifactInstall");
+  EXPECT_EQ(rig_->starts(), "new");
+  EXPECT_EQ(answer("NeedsArtifactReboot"), "Automatic\n");
+  EXPECT_THAT(fail("ArtifactVerifyReboot"), HasSubstr("reboot first"));
+  EXPECT_THAT(fail("ArtifactCommit"), HasSubstr("reboot first"));
+  rig_->reboot();
+  succeed("ArtifactVerifyReboot");
+  succeed("ArtifactCommit");
+  const auto committed = rig_->device();
+  succeed("Cleanup");
+  succeed("Cleanup");
+
+  EXPECT_EQ(rig_->starts(), "new");
+  EXPECT_TRUE(rig_->device() == committed);
+}
+
+TEST_P(Bootloader, GivenTwoUpdatesOfDifferentSize_ThenTheSecondStarts) {
+  update();
+  succeed("Cleanup");
+  rig_->next_update();
+  rig_->payload(LoaderRig::loader("newer", 30000));
+  write_text(*rig_ / "boot_id", "the third boot\n");
+  const auto committed = rig_->device();
+  succeed("Download");
+  succeed("ArtifactInstall");
+  EXPECT_EQ(rig_->starts(), "newer");
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == committed);
+  EXPECT_EQ(rig_->starts(), "new");
+}
+
+TEST_P(Bootloader, GivenSameLoaderAgain_ThenNothingIsWrittenAndNoRebootIsNeeded) {
+  update();
+  succeed("Cleanup");
+  rig_->next_update();
+  const auto committed = rig_->device();
+  succeed("Download");
+  EXPECT_THAT(rig_->call("ArtifactInstall").err, HasSubstr("nothing was written"));
+  EXPECT_TRUE(rig_->device() == committed);
+  EXPECT_EQ(answer("NeedsArtifactReboot"), "No\n");
+  succeed("ArtifactCommit");
+  succeed("ArtifactRollback");
+  succeed("Cleanup");
+  EXPECT_TRUE(rig_->device() == committed);
+}
+
+TEST_P(Bootloader, GivenRollbackBeforeReboot_ThenAllIsAsBeforeAndNoRebootIsNeeded) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  succeed("ArtifactRollback");
+  EXPECT_EQ(answer("NeedsArtifactReboot"), "No\n");
+  succeed("ArtifactVerifyRollbackReboot");
+  succeed("ArtifactRollback");
+  succeed("ArtifactFailure");
+  succeed("Cleanup");
+
+  EXPECT_TRUE(rig_->device() == before_);
+  EXPECT_EQ(rig_->starts(), "old");
+}
+
+TEST_P(Bootloader, GivenRollbackAfterReboot_ThenAllIsAsBeforeAndAnotherRebootIsNeeded) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  EXPECT_THAT(fail("ArtifactVerifyRollbackReboot"), HasSubstr("has not been put back"));
+  succeed("ArtifactRollback");
+  EXPECT_EQ(answer("NeedsArtifactReboot"), "Automatic\n");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenRollbackAfterCommit_ThenAllIsAsBefore) {
+  update();
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == before_);
+  EXPECT_EQ(rig_->starts(), "old");
+  succeed("Cleanup");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenClientThatNeverAsksForRollback_WhenItCleansUp_ThenAllIsAsBefore) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  succeed("Cleanup");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenRollbackWithoutInstall_ThenNothingHappens) {
+  succeed("ArtifactRollback");
+  succeed("Download");
+  succeed("ArtifactRollback");
+  succeed("ArtifactFailure");
+  succeed("Cleanup");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenLoaderThatSomebodyReplaced_WhenCommitted_ThenRefused) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  rig_->tree().header("meta-data", read_text(rig_->tree() / "header/meta-data"));
+  const auto where = GetParam() == LoaderKind::file    ? "esp/EFI/systemd/systemd-bootx64.efi"
+                     : GetParam() == LoaderKind::flash ? "flash-a"
+                     : GetParam() == LoaderKind::emmc  ? "boot1.img"
+                                                       : "disk.img";
+  const bool first = GetParam() == LoaderKind::order || GetParam() == LoaderKind::single;
+  const auto offset = std::string{where} != "disk.img" ? 9000
+                      : first                          ? 8192 + 9000
+                                                       : 8192 + 131072 + 9000;
+  shell("printf broken | dd conv=notrunc bs=1 seek=" + std::to_string(offset) +
+        " of=" + (*rig_ / where));
+  EXPECT_THAT(fail("ArtifactCommit"), HasSubstr("no longer has the boot loader of this update"));
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenPlanAndDescribe_ThenTheyTellAndTouchNothing) {
+  EXPECT_THAT(answer("Plan"), HasSubstr("rollback possible"));
+  EXPECT_THAT(answer("Describe"),
+              AllOf(HasSubstr(R"("type":"bootloader")"), HasSubstr("rollback")));
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenImageLargerThanItsPlace_ThenRefused) {
+  if (GetParam() == LoaderKind::file) return;  // has no room of its own
+  rig_->payload(LoaderRig::loader("new", LoaderRig::kRoom + 1));
+  EXPECT_THAT(refused(), AllOf(HasSubstr("65537 bytes"), HasSubstr("has room for 65536")));
+}
+
+TEST_P(Bootloader, GivenNoSpaceForTheOldLoader_ThenRefused) {
+  if (GetParam() == LoaderKind::file) return;  // keeps it beside the file
+  succeed("Download");
+  ASSERT_EQ(shell("mount -t tmpfs -o size=16k full " + (rig_->tree() / "tmp")).exit_code, 0);
+  const auto result = rig_->call("ArtifactInstall");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("keep the old content of copy"));
+  shell("umount " + (rig_->tree() / "tmp"));
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_P(Bootloader, GivenPayloadThatIsNone_ThenRefused) {
+  rig_->payload("this is no loader\n");
+  EXPECT_THAT(refused(), HasSubstr("the bytes of its Magic are not at 4"));
+  rig_->payload("");
+  EXPECT_THAT(refused(), HasSubstr("is empty"));
+  rig_->payload(LoaderRig::loader("new"));
+  rig_->tree().payload("second", "x");
+  EXPECT_THAT(refused(), HasSubstr("the payload has 2 files"));
+}
+
+// What artifact and settings may say, and what they may not.
+class BootloaderRequest : public BootloaderBase {
+ protected:
+  void SetUp() override {
+    SKIP_WHERE_IMPOSSIBLE();
+    make(LoaderKind::bytes);
+  }
+};
+
+TEST_F(BootloaderRequest, GivenBadMetaData_ThenKeyIsNamed) {
+  for (const auto& [json, message] : std::map<std::string, std::string>{
+           {"[]", "not a JSON object"},
+           {"{", "not valid JSON"},
+           {R"({"accept-single-copy": true})", "there is no key 'accept-single-copy'"},
+           {R"({"accept-single-copy-risk": "yes"})", "has to be true or false"},
+           {R"({"area": "../../etc/passwd"})", "there is no area '../../etc/passwd'"},
+           {R"({"area": 7})", "area has to be a text"},
+           {R"({"reboot": "later"})", "it can be automatic or never"},
+           {R"({"images": {"A": "x"}})", "a payload file for A and one for B"},
+           {R"({"images": {"A": "../x", "B": "loader.img"}})", "the payload has 1 files"},
+           {R"({"version": "2"})", "names no VersionFile"},
+           {R"({"sha256": "00"})", "but the meta-data says 00"}}) {
+    rig_->meta_data(json);
+    EXPECT_THAT(refused(), HasSubstr(message)) << json;
+  }
+}
+
+TEST_F(BootloaderRequest, GivenBadSettings_ThenFileAndKeyAreNamed) {
+  const auto good = rig_->settings();
+  const auto with = [&](const std::string& from, const std::string& to) {
+    auto text = good;
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  for (const auto& [json, message] : std::map<std::string, std::string>{
+           {"{", "is not valid JSON"},
+           {"{}", "lacks the key Areas"},
+           {R"({"Areas": {}})", "Areas is empty"},
+           {with("\"raw\"", "\"tape\""), "Kind is 'tape'; it can be raw, emmc, mtd, file"},
+           {with("8192", "-1"), "Offset is -1"},
+           {with("8192", "18446744073709551615"), "do not lie on"},
+           {with("8192", "99999999999999999999999"), "has to be a whole number"},
+           {with("8192", "8200"), "is not where a sector"},
+           {with("8192", "8192.5"), "has to be a whole number"},
+           {with("8192", "1048576"), "overlap the partition"},
+           {with("139264", "16384"), "both copies are in the same place"},
+           {with("65536", "0"), "Size is 0"},
+           {with("65536", "99999999999"), "Size is 99999999999"},
+           {with("4188", "8300"), "lies within a copy"},
+           {with("4188", "4607"), "crosses the end of a sector"},
+           {with("\"0200\"", "\"0100\""), "A and B are the same"},
+           {with("\"0200\"", "\"02\""), "the same length"},
+           {with("\"0200\"", "\"zz\""), "lower-case hex"},
+           {with("\"0100\"", "\"0300\""), "has neither the bytes of A nor those of B"},
+           {with("\"By\": \"bytes\"", "\"By\": \"fuse\""), "By is 'fuse'"},
+           {with("\"Magic\"", "\"Magick\""), "there is no key 'Magick'"}}) {
+    rig_->configure(json);
+    EXPECT_THAT(refused(), HasSubstr(message)) << json;
+  }
+  std::filesystem::remove(*rig_ / "etc/bootloader.json");
+  EXPECT_THAT(refused(), HasSubstr("there is no " + (*rig_ / "etc/bootloader.json")));
+}
+
+TEST_F(BootloaderRequest, GivenDeviceThatIsNone_ThenRefusedAndNothingIsMade) {
+  for (const std::string device : {"/dev/mmcblk9", "/dev/null", "/proc/version", "/"}) {
+    rig_->configure(R"({"Areas": {"x": {"Kind": "raw", "Copies": [{"Device": ")" + device +
+                    R"(", "Size": 4096}]}}})");
+    rig_->meta_data(R"({"accept-single-copy-risk": true})");
+    EXPECT_THAT(refused(), HasSubstr(device));
+  }
+  EXPECT_FALSE(std::filesystem::exists("/dev/mmcblk9"));
+}
+
+TEST_F(BootloaderRequest, GivenMountedTarget_ThenRefusedWithThePlace) {
+  write_text(*rig_ / "fs.img", std::string(1024UL * 1024, '\0'));
+  ASSERT_EQ(shell("mke2fs -q " + (*rig_ / "fs.img")).exit_code, 0);
+  const LoopDevice device{*rig_ / "fs.img"};
+  std::filesystem::create_directory(*rig_ / "mnt");
+  ASSERT_EQ(shell("mount -t ext4 " + device.path() + " " + (*rig_ / "mnt")).exit_code, 0);
+  rig_->configure(R"({"Areas": {"x": {"Kind": "raw", "Copies": [{"Device": ")" + device.path() +
+                  R"(", "Size": 4096}]}}})");
+  rig_->meta_data(R"({"accept-single-copy-risk": true})");
+  EXPECT_THAT(refused(), HasSubstr("is in use: it is mounted at " + (*rig_ / "mnt")));
+  shell("umount " + (*rig_ / "mnt"));
+}
+
+TEST_F(BootloaderRequest, GivenPartitionBesideThatIsMounted_ThenInstalledAllTheSame) {
+  const auto disk = shell("losetup -j " + (*rig_ / "disk.img")).out;
+  const auto partition = disk.substr(0, disk.find(':')) + "p1";
+  if (!std::filesystem::exists(partition)) GTEST_SKIP() << "no partitions on loop devices here";
+  ASSERT_EQ(shell("mke2fs -q " + partition).exit_code, 0);
+  std::filesystem::create_directory(*rig_ / "mnt");
+  ASSERT_EQ(shell("mount -t ext4 " + partition + " " + (*rig_ / "mnt")).exit_code, 0);
+  update();
+  EXPECT_EQ(rig_->starts(), "new");
+  shell("umount " + (*rig_ / "mnt"));
+}
+
+TEST_F(BootloaderRequest, GivenImageForEachCopy_ThenTheOneForTheCopyIsWritten) {
+  rig_->tree().payload("loader.img", LoaderRig::loader("forA"));
+  rig_->tree().payload("loader-b.img", LoaderRig::loader("forB"));
+  rig_->meta_data(R"({"images": {"A": "loader.img", "B": "loader-b.img"}})");
+  update();
+  EXPECT_EQ(rig_->starts(), "forB");
+}
+
+TEST_F(BootloaderRequest, GivenVersionToLookFor_WhenAnotherOneRuns_ThenCommitFails) {
+  auto json = rig_->settings();
+  json.replace(json.find("\"Magic\""), 0, R"("VersionFile": ")" + (*rig_ / "version") + "\", ");
+  rig_->configure(json);
+  rig_->meta_data(R"({"version": "2024.04"})");
+  write_text(*rig_ / "version", "U-Boot 2023.01");
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  EXPECT_THAT(fail("ArtifactVerifyReboot"), HasSubstr("says 'U-Boot 2023.01'"));
+  write_text(*rig_ / "version", "U-Boot 2024.04");
+  succeed("ArtifactVerifyReboot");
+  succeed("ArtifactCommit");
+}
+
+TEST_F(BootloaderRequest, GivenMachineThatWentBack_WhenCommitted_ThenSaidSo) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  shell(R"(printf '\001' | dd conv=notrunc bs=1 seek=4188 of=)" + (*rig_ / "disk.img"));
+  rig_->reboot();
+  EXPECT_THAT(fail("ArtifactCommit"),
+              HasSubstr("did not start: the machine has gone back to copy A"));
+}
+
+TEST_F(BootloaderRequest, GivenSingleCopy_ThenRefusedUnlessTheRiskIsTaken) {
+  make(LoaderKind::single);
+  rig_->meta_data("{}");
+  EXPECT_THAT(refused(), AllOf(HasSubstr("only one copy"), HasSubstr("accept-single-copy-risk")));
+}
+
+TEST_F(BootloaderRequest, GivenNoReboot_ThenCommittedAtOnce) {
+  rig_->meta_data(R"({"reboot": "never"})");
+  succeed("Download");
+  succeed("ArtifactInstall");
+  EXPECT_EQ(answer("NeedsArtifactReboot"), "No\n");
+  succeed("ArtifactCommit");
+}
+
+TEST_F(BootloaderRequest, GivenTrialThatIsNotOver_ThenNextUpdateIsRefused) {
+  make(LoaderKind::variable);
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->next_update();
+  before_ = rig_->device();
+  EXPECT_THAT(refused(), HasSubstr("is still on trial"));
+}
+
+TEST_F(BootloaderRequest, GivenMissingTool_ThenNamed) {
+  make(LoaderKind::variable);
+  rig_->tree().variable("PATH", *rig_ / "empty");
+  EXPECT_THAT(refused(), HasSubstr("the program fw_printenv is missing"));
+}
+
+TEST_F(BootloaderRequest, GivenNoSuchHardware_ThenSaidSo) {
+  make(LoaderKind::emmc);
+  rig_->tree().variable("LD_PRELOAD", "");
+  EXPECT_THAT(refused(), HasSubstr("is no hardware boot partition"));
+  make(LoaderKind::flash);
+  rig_->tree().variable("LD_PRELOAD", "");
+  EXPECT_THAT(refused(), HasSubstr("does not answer as an MTD device"));
+}
+
+TEST_F(BootloaderRequest, GivenEmmcUpdate_ThenOnlyBootPartitionBitsChangeAndTheLockIsBack) {
+  make(LoaderKind::emmc);
+  update();
+  EXPECT_EQ(read_text(*rig_ / "card")[179], 0x50) << "BOOT_ACK stays";
+  EXPECT_EQ(read_text(*rig_ / "force_ro"), "1");
+}
+
+TEST_F(BootloaderRequest, GivenCardThatStartsFromUserArea_ThenRefused) {
+  make(LoaderKind::emmc);
+  auto registers = read_text(*rig_ / "card");
+  registers[179] = 0x38;
+  write_text(*rig_ / "card", registers);
+  before_ = rig_->device();
+  EXPECT_THAT(refused(), HasSubstr("starts from neither of its boot partitions"));
+}
+
+TEST_F(BootloaderRequest, GivenOrderAndFirstCopyInvalid_ThenTheSecondStaysTheFallback) {
+  make(LoaderKind::order);
+  shell("dd if=/dev/zero conv=notrunc bs=1 count=64 seek=8192 of=" + (*rig_ / "disk.img"));
+  ASSERT_EQ(rig_->starts(), "older");
+  update();
+  EXPECT_EQ(rig_->starts(), "new");
+  EXPECT_THAT(rig_->copy('B'), HasSubstr("older"));
+}
+
+TEST_F(BootloaderRequest, GivenOrderAndNeitherCopyValid_ThenRefused) {
+  make(LoaderKind::order);
+  shell("dd if=/dev/zero conv=notrunc bs=1024 count=256 seek=8 of=" + (*rig_ / "disk.img"));
+  before_ = rig_->device();
+  EXPECT_THAT(refused(), HasSubstr("what has this machine started from?"));
+}
+
+TEST_F(BootloaderRequest, GivenFileAreaWithoutLoader_ThenAskedWhetherItIsMounted) {
+  make(LoaderKind::file);
+  const auto path = *rig_ / "esp/EFI/systemd/systemd-bootx64.efi";
+  std::filesystem::remove(path);
+  EXPECT_THAT(rig_->call("Download").err, HasSubstr("is the EFI system partition mounted?"));
+  std::filesystem::create_symlink("/etc/passwd", path);
+  EXPECT_THAT(rig_->call("Download").err, HasSubstr("is not a regular file"));
+}
+
+}  // namespace
+}  // namespace patchbay::testing

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "modules/bootloader/request.hpp"
+#include "patchbay/module.hpp"
+
+namespace patchbay::bootloader {
+
+/// How far this update has come, and what it has to put back: a journal in the work tree, each line
+/// durable before what it says is done, and the old content of what is overwritten beside it.
+class Record {
+ public:
+  static module::Result<Record> open(const module::Context& context);
+
+  /// The install begins, under the boot that runs now.
+  module::Status begin();
+  /// Keeps what `slot` begins with, before it is overwritten.
+  module::Status keep_old(Slot slot, const std::string& content);
+  /// Files are about to be replaced, under class Changes.
+  module::Status replacing_files();
+  /// The machine is about to be told to start from `to`.
+  module::Status switching(Slot from, Slot to);
+  /// The new loader is complete in `slot`, and begins with `size` bytes of that sum.
+
+  module::Status installed(Slot slot, const std::string& sum, std::uint64_t size);
+  module::Status committing();
+  module::Status committed();
+  /// Everything is as it was before.
+  module::Status went_back();
+  /// Forgets all of it.
+  module::Status clear();
+
+  struct Old {
+    Slot slot;
+    std::string content;
+  };
+  /// What was overwritten, in order.
+  [[nodiscard]] module::Result<std::vector<Old>> old_copies() const;
+  struct Installed {
+    Slot slot;
+    std::string sum;
+    std::uint64_t size;
+  };
+  [[nodiscard]] std::optional<Installed> installed() const;
+  [[nodiscard]] std::optional<Slot> switched_from() const;
+  /// Whether something on the device may differ from before on our account.
+  [[nodiscard]] bool has_changes() const;
+  [[nodiscard]] bool has_committed() const { return find("committed") != nullptr; }
+  [[nodiscard]] bool has_begun_commit() const { return find("commit") != nullptr; }
+  [[nodiscard]] bool has_gone_back() const { return find("back") != nullptr; }
+  /// Whether the machine has started anew since the install began.
+  [[nodiscard]] module::Result<bool> has_rebooted() const;
+
+ private:
+  Record(std::string directory, module::Journal journal)
+      : directory_{std::move(directory)}, journal_{std::move(journal)} {}
+  [[nodiscard]] const module::Journal::Record* find(std::string_view kind) const;
+  [[nodiscard]] std::string backup(Slot slot) const;
+
+  std::string directory_;
+  module::Journal journal_;
+};
+
+}  // namespace patchbay::bootloader
