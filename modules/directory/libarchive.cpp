@@ -44,12 +44,14 @@ module::Result<LibArchive> LibArchive::load() {
   loader.find(la.read_open_filename, "archive_read_open_filename");
   loader.find(la.read_next_header, "archive_read_next_header");
   loader.find(la.read_data_block, "archive_read_data_block");
+  loader.find(la.read_data, "archive_read_data");
   loader.find(la.read_free, "archive_read_free");
   loader.find(la.filter_bytes, "archive_filter_bytes");
   loader.find(la.error_string, "archive_error_string");
   loader.find(la.entry_pathname, "archive_entry_pathname");
   loader.find(la.entry_hardlink, "archive_entry_hardlink");
   loader.find(la.entry_size, "archive_entry_size");
+  loader.find(la.entry_filetype, "archive_entry_filetype");
   loader.find(la.write_disk_new, "archive_write_disk_new");
   loader.find(la.write_disk_set_options, "archive_write_disk_set_options");
   loader.find(la.write_disk_set_standard_lookup, "archive_write_disk_set_standard_lookup");

@@ -22,12 +22,14 @@ struct LibArchive {
   decltype(&archive_read_open_filename) read_open_filename;
   decltype(&archive_read_next_header) read_next_header;
   decltype(&archive_read_data_block) read_data_block;
+  decltype(&archive_read_data) read_data;
   decltype(&archive_read_free) read_free;
   decltype(&archive_filter_bytes) filter_bytes;
   decltype(&archive_error_string) error_string;
   decltype(&archive_entry_pathname) entry_pathname;
   decltype(&archive_entry_hardlink) entry_hardlink;
   decltype(&archive_entry_size) entry_size;
+  decltype(&archive_entry_filetype) entry_filetype;
   decltype(&archive_write_disk_new) write_disk_new;
   decltype(&archive_write_disk_set_options) write_disk_set_options;
   decltype(&archive_write_disk_set_standard_lookup) write_disk_set_standard_lookup;
