@@ -36,7 +36,7 @@ THIRD_PARTY = [
     (r"boost/process", ["core/os"]),
     (r"boost/dll", ["core/host"]),
     (r"boost/", ["core/os"]),
-    (r"curl/", ["core/fetch"]),
+    (r"curl/", ["core/fetch", "modules/containers"]),
     (r"openssl/", ["core/artifact"]),
     (r"(zlib|libdeflate|lzma|zstd|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),
     (r"lmdb\.h$", ["core/store"]),

@@ -28,12 +28,12 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 # No semicolon in TEXT: CPack takes it for the end of an element of a list.
 # patchbay_package(<component> NAME <name> SUMMARY <line> TEXT <lines> [DEPENDS ...] ...)
 macro(patchbay_package component)
-  cmake_parse_arguments(PB "" "NAME;SUMMARY;TEXT;SECTION;ARCHITECTURE;DEPENDS;RECOMMENDS;CONFLICTS;REPLACES;PROVIDES"
+  cmake_parse_arguments(PB "" "NAME;SUMMARY;TEXT;SECTION;ARCHITECTURE;DEPENDS;RECOMMENDS;SUGGESTS;CONFLICTS;REPLACES;PROVIDES"
     "SCRIPTS" ${ARGN})
   string(TOUPPER ${component} PB_C)
   set(CPACK_DEBIAN_${PB_C}_PACKAGE_NAME ${PB_NAME})
   set(CPACK_DEBIAN_${PB_C}_DESCRIPTION "${PB_SUMMARY}\n${PB_TEXT}")
-  foreach(field SECTION ARCHITECTURE DEPENDS RECOMMENDS CONFLICTS REPLACES PROVIDES)
+  foreach(field SECTION ARCHITECTURE DEPENDS RECOMMENDS SUGGESTS CONFLICTS REPLACES PROVIDES)
     if(PB_${field})
       set(CPACK_DEBIAN_${PB_C}_PACKAGE_${field} "${PB_${field}}")
     endif()
@@ -63,6 +63,8 @@ patchbay_package(modules NAME patchbay-modules
   TEXT "One program for each kind of payload. patchbay(1) starts the one whose name is
 the type of the payload. Each keeps what it needs to take back what it did."
   DEPENDS "patchbay (= ${PROJECT_VERSION})"
+  RECOMMENDS "libarchive13, libcurl4"
+  SUGGESTS "docker.io, podman, docker-compose, podman-compose"
   SCRIPTS "${scripts}/prerm")
 patchbay_package(sdk NAME patchbay-sdk SECTION devel
   SUMMARY "makes update artifacts and update modules"

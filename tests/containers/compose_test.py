@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""Compositions, with real engines and real programs: compose_test.py COMPOSE DOCKER_COMPOSE_MODULE
+APP_MODULE [CASE...]; COMPOSE is docker-compose or podman-compose."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import engines  # noqa: E402
+from containers_test import SKIPPED, wait_for  # noqa: E402
+from tree import Tree  # noqa: E402
+
+QUICK = {"seconds": 1, "limit": 20}
+COMPOSE_FILE = """version: "2.4"
+services:
+  web:
+    image: {image}
+    network_mode: none
+    stop_grace_period: 5s
+    environment:
+      COLOUR: "${{COLOUR:-none}}"
+"""
+
+
+def archive(path, prefix, files, mode="w"):
+    with tarfile.open(path, mode) as tar:
+        info = tarfile.TarInfo(prefix)
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(info)
+        for name, content in files.items():
+            data = content if isinstance(content, bytes) else content.encode()
+            engines.add(tar, f"{prefix}/{name}", data)
+
+
+class ComposeTest(unittest.TestCase):
+    engine = None
+    compose = ""
+    programs = {}
+    work = ""
+
+    @classmethod
+    def setUpClass(cls):
+        app = engines.build_app(cls.work)
+        cls.one = engines.ImageFile(app, "one")
+        cls.two = engines.ImageFile(app, "two")
+        cls.crashing = engines.ImageFile(app, "crashing", {"Cmd": ["later"]})
+
+    def setUp(self):
+        self.engine.remove_all()
+        self.store = tempfile.mkdtemp(dir=self.work)
+        self.trees = []
+        self.tree = self.new_tree()
+
+    def tearDown(self):
+        for tree in self.trees:
+            tree.__exit__()
+
+    def new_tree(self, kind="docker-compose"):
+        command = [self.compose]
+        if self.engine.type == "podman":
+            command += ["--podman-args", " ".join(self.engine.options()[1:])]
+        settings = {**self.engine.settings(), "store": self.store, "compose": command}
+        tree = Tree(self.programs[kind], settings, self.engine.environment())
+        self.trees.append(tree)
+        return tree
+
+    def prepare(self, image, project="shop", tree=None, manifest=None, **more):
+        tree = tree or self.tree
+        tree.renew()
+        inner = image.docker(self.work + "/inner.tar", "localhost/web:latest")
+        archive(tree.file("images.tar.gz"), "images", {"web.tar": open(inner, "rb").read()}, "w:gz")
+        text = manifest or COMPOSE_FILE.format(image="localhost/web:latest")
+        archive(tree.file("manifests.tar"), "manifests", {"docker-compose.yml": text})
+        tree.meta({"version": "1", "project_name": project, "health": QUICK, **more})
+
+    def prepare_app(self, image, tree, new="localhost/web:latest", current="localhost/web:latest", **more):
+        tree.renew()
+        inner = image.docker(self.work + "/inner.tar", "localhost/web:latest")
+        archive(tree.file("images.tar.gz"), "images", {
+            image.id[7:] + "/url-new.txt": new, image.id[7:] + "/url-current.txt": current,
+            image.id[7:] + "/image.img": open(inner, "rb").read()}, "w:gz")
+        archive(tree.file("manifests.tar.gz"), "manifests",
+                {"docker-compose.yml": COMPOSE_FILE.format(image="localhost/web:latest")}, "w:gz")
+        tree.meta({"application_name": "shop", "orchestrator": "docker-compose",
+                   "platform": "linux/amd64", "version": "1.0", "images": [image.id[7:]],
+                   "health": QUICK, **more})
+
+    def install_one(self):
+        self.prepare(self.one)
+        self.tree.update()
+
+    def runs(self):
+        """Image ids of what runs."""
+        return sorted(self.engine.running().values())
+
+    def state(self):
+        """All that a rollback has to bring back: what runs, the images' names, the current one."""
+        current = os.path.join(self.store, "shop", "current")
+        return (self.runs(), self.engine.images(), os.path.exists(current) and os.readlink(current),
+                sorted(os.listdir(self.store + "/shop")) if os.path.exists(self.store + "/shop") else [])
+
+    # ---- the usual life
+
+    def test_install_upgrade_and_images_are_collected(self):
+        self.install_one()
+        self.assertEqual(self.runs(), [self.one.id])
+        self.prepare(self.two)
+        self.tree.update()
+        self.assertEqual(self.runs(), [self.two.id])
+        self.assertEqual(list(self.engine.images()), [self.two.id])
+        self.assertEqual(len(os.listdir(self.store + "/shop")), 2, "one release and the link")
+
+    def test_same_version_again(self):
+        self.install_one()
+        before = self.engine.containers()
+        self.prepare(self.one)
+        self.tree.update()
+        if self.engine.type == "docker":
+            self.assertEqual(self.engine.containers(), before, "nothing was started anew")
+        self.assertEqual(self.runs(), [self.one.id])
+
+    def test_rollback_before_and_after_commit(self):
+        self.install_one()
+        before = self.state()
+        for commit in (False, True):
+            with self.subTest(commit=commit):
+                self.prepare(self.two)
+                self.tree.call("ArtifactInstall")
+                self.assertEqual(self.runs(), [self.two.id])
+                if commit:
+                    self.tree.call("ArtifactCommit")
+                for call in ("ArtifactRollback", "ArtifactRollback", "ArtifactFailure", "Cleanup"):
+                    self.tree.call(call)
+                self.assertEqual(self.state(), before)
+
+    def test_first_install_rolled_back_leaves_nothing(self):
+        self.prepare(self.one)
+        for call in ("ArtifactInstall", "ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.assertEqual(self.state(), ([], {}, False, []))
+        self.assertEqual(self.engine.containers(), {})
+
+    def test_two_projects(self):
+        self.install_one()
+        other = self.new_tree()
+        self.prepare(self.one, project="farm", tree=other)
+        other.update()
+        farm = {name: one for name, one in self.engine.containers().items() if "farm" in name}
+        self.prepare(self.two)
+        self.tree.update()
+        now = self.engine.containers()
+        self.assertEqual({name: now[name] for name in farm}, farm)
+        self.assertIn(self.one.id, self.engine.images(), "still used by the other project")
+        self.prepare(self.two, project="farm", tree=other)
+        other.update()
+        self.assertEqual(list(self.engine.images()), [self.two.id])
+
+    # ---- weaknesses of the module of this name
+
+    def test_rollback_without_install_touches_nothing_and_needs_no_engine(self):
+        self.install_one()
+        before = self.state()
+        self.prepare(self.two)
+        with open(self.tree.settings, "w") as file:
+            json.dump({"docker-socket": "/nowhere", "podman-socket": "/nowhere", "store": self.store,
+                       "podman": ["/nowhere"], "compose": [self.compose], "engine-wait": 0}, file)
+        for call in ("ArtifactRollback", "ArtifactFailure", "Cleanup"):
+            self.tree.call(call)
+        self.tree.fails("Download", "/nowhere")
+        self.assertEqual(self.state(), before)
+
+    def test_crashing_image_brings_the_old_one_back(self):
+        self.install_one()
+        before = self.state()
+        self.prepare(self.crashing, health={"seconds": 3, "limit": 20})
+        self.tree.fails("ArtifactInstall", "has ended with exit code 4")
+        self.assertEqual(self.runs(), [self.one.id])
+        for call in ("ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.assertEqual(self.state(), before)
+
+    def test_image_names_are_taken_from_what_compose_makes_of_the_manifests(self):
+        if self.engine.type == "podman":
+            return  # podman-compose cannot print it
+        self.install_one()
+        before = self.state()
+        odd = COMPOSE_FILE.format(image='"localhost/${NAME:-nobody}:latest"  # image: other')
+        self.prepare(self.two, manifest=odd)
+        self.tree.fails("ArtifactInstall", "image localhost/nobody:latest is not in the payload")
+        self.tree.call("Cleanup")
+        self.assertEqual(self.state(), before)
+
+    def test_client_killed(self):
+        self.install_one()
+        before = self.state()
+        for seconds in (0.1, 0.6, 1.2, 1.8, 2.4):
+            with self.subTest(seconds=seconds):
+                self.prepare(self.two)
+                process = self.tree.start("ArtifactInstall")
+                try:
+                    process.communicate(timeout=seconds)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.communicate()
+                for call in ("ArtifactRollback", "Cleanup"):
+                    self.tree.call(call)
+                self.assertEqual(self.state(), before)
+
+    # ---- what is refused
+
+    def test_refused_before_anything_is_touched(self):
+        self.install_one()
+        before = self.state()
+        for name, meta, text in (
+                ("project", {"project_name": "../x"}, "the project is called '../x'"),
+                ("version", {"version": "2"}, "'version' is '2'"),
+                ("not a text", {"project_name": 7}, "'project_name' must be a text")):
+            with self.subTest(name):
+                self.prepare(self.two, **meta)
+                self.tree.fails("ArtifactInstall", text)
+        for name, kind, entry, text in (
+                ("climbs", tarfile.REGTYPE, "manifests/../../evil", "contains '..'"),
+                ("absolute", tarfile.REGTYPE, "/etc/evil", "absolute path"),
+                ("link", tarfile.SYMTYPE, "manifests/evil", "is a link or a device"),
+                ("hard link", tarfile.LNKTYPE, "manifests/evil", "is a link or a device"),
+                ("device", tarfile.CHRTYPE, "manifests/evil", "is a link or a device")):
+            for file in ("manifests.tar", "images.tar.gz"):
+                with self.subTest(name, file=file):
+                    self.prepare(self.two)
+                    tar_bytes = io.BytesIO()
+                    with tarfile.open(fileobj=tar_bytes, mode="w") as tar:
+                        info = tarfile.TarInfo(entry)
+                        info.type, info.linkname = kind, "/etc/passwd"
+                        tar.addfile(info)
+                    with open(self.tree.file(file), "wb") as out:
+                        out.write(tar_bytes.getvalue())
+                    self.tree.fails("ArtifactInstall", text)
+                    for call in ("ArtifactRollback", "Cleanup"):
+                        self.tree.call(call)
+                    self.assertEqual(self.state(), before)
+        self.prepare(self.two, manifest="services: [")
+        self.tree.fails("ArtifactInstall")
+        self.tree.call("ArtifactRollback")
+        self.tree.call("Cleanup")
+        self.assertEqual(self.state(), before)
+
+    def test_missing_tool(self):
+        self.prepare(self.one)
+        with open(self.tree.settings, "w") as file:
+            json.dump({**self.engine.settings(), "store": self.store}, file)
+        self.tree.environment["PATH"] = "/nowhere"
+        self.tree.fails("Download", "none of docker compose, docker-compose and podman-compose")
+
+    # ---- the type app
+
+    def test_app_life(self):
+        tree = self.new_tree("app")
+        self.prepare_app(self.one, tree, env={"COLOUR": "dark green; touch /tmp/evil $(id)"})
+        tree.update()
+        self.assertEqual(self.runs(), [self.one.id])
+        name = next(iter(self.engine.containers()))
+        self.assertIn("COLOUR=dark green; touch /tmp/evil $(id)",
+                      self.engine.inspect(name)["Config"]["Env"], "data, as it is")
+        before = self.state()
+        self.prepare_app(self.two, tree)
+        for call in ("ArtifactInstall", "ArtifactCommit", "ArtifactRollback", "Cleanup"):
+            tree.call(call)
+        self.assertEqual(self.state(), before)
+        self.assertEqual(tree.call("SupportsRollback"), "Yes\n")
+
+    def test_app_refuses(self):
+        tree = self.new_tree("app")
+        for name, more, text in (
+                ("delta", {"current": "localhost/web:0"}, "is a delta"),
+                ("orchestrator", {"orchestrator": "k8s"}, "known is docker-compose"),
+                ("injection", {"env": {"A=1 B": "x"}}, "no name of a variable"),
+                ("quote", {"env": {"A": "it's"}}, "cannot be handed over"),
+                ("expansion", {"env": {"A": "${HOME}"}}, "cannot be handed over")):
+            with self.subTest(name):
+                self.prepare_app(self.one, tree, **more)
+                tree.fails("ArtifactInstall", text)
+                tree.call("ArtifactRollback")
+                tree.call("Cleanup")
+                self.assertEqual(self.state(), ([], {}, False, []))
+
+
+def main():
+    # So that engines end, and mounts go, when a runner's patience ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    compose, docker_compose, app, *cases = sys.argv[1:]
+    missing = [tool for tool in (compose, "gcc") if not shutil.which(tool)]
+    if os.geteuid() != 0 or missing:
+        print("NOT TESTED: needs root and", ", ".join(missing) or "nothing else")
+        return SKIPPED
+    engine_class = engines.Podman if compose.startswith("podman") else engines.Docker
+    with tempfile.TemporaryDirectory(prefix="patchbay-compose-") as work, engine_class() as engine:
+        ComposeTest.engine, ComposeTest.compose, ComposeTest.work = engine, shutil.which(compose), work
+        ComposeTest.programs = {"docker-compose": os.path.abspath(docker_compose), "app": os.path.abspath(app)}
+        suite = unittest.defaultTestLoader.loadTestsFromTestCase(ComposeTest)
+        if cases:
+            suite = unittest.TestSuite(ComposeTest(case) for case in cases)
+        return 0 if unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
