@@ -294,7 +294,7 @@ class ComposeTest(unittest.TestCase):
 
 def main():
     # So that engines end, and mounts go, when a runner's patience ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     compose, docker_compose, app, *cases = sys.argv[1:]
     missing = [tool for tool in (compose, "gcc") if not shutil.which(tool)]
     if os.geteuid() != 0 or missing:

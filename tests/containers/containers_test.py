@@ -590,7 +590,7 @@ def wait_for(condition, what, seconds=60):
 def main():
     global STEP
     # So that engines end, and mounts go, when a runner's patience ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     name, program, *cases = sys.argv[1:]
     program = os.path.abspath(program)
     if os.environ.get("PATCHBAY_ALL_CUTS"):
