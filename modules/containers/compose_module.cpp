@@ -146,6 +146,7 @@ Status ComposeModule::switch_to_new(const Work& work, Record& record, Context& c
   PATCHBAY_TRY(const auto news, containers_of(work.engine(), work.project()));
   if (news.empty()) return Error{"the composition has started no container"};
   std::vector<std::string> ids;
+  ids.reserve(news.size());
   for (const Container& container : news)
     ids.push_back(container.id);
   PATCHBAY_CHECK(wait_until_healthy(work.engine(), ids, work.composition.health, context));

@@ -55,6 +55,7 @@ Result<PodmanService> PodmanService::start(const Settings& settings) {
   words.front() = program;
   words.insert(words.end(), {"system", "service", "--time", "0", "unix://" + socket});
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words)
     argv.push_back(word.data());
   argv.push_back(nullptr);

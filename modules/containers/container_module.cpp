@@ -28,6 +28,7 @@ Result<Request> request_of(const Context& context) {
   PATCHBAY_TRY(const auto meta_data, context.meta_data());
   PATCHBAY_TRY(const auto files, context.payload_files());
   std::vector<std::string> names;
+  names.reserve(files.size());
   for (const auto& file : files)
     names.push_back(file.name);
   return parse_request(meta_data, names);

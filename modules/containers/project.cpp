@@ -147,6 +147,7 @@ Status Project::replace(const std::vector<Planned>& planned, const HealthWindow&
   PATCHBAY_TRY(const auto ids, create(planned));
 
   std::vector<OldContainer> kept;
+  kept.reserve(olds.size());
   for (const Container& old : olds)
     kept.push_back({old.id, old.name, old.running, old.restart_policy, old.image_id});
   PATCHBAY_CHECK(record_->set_aside(kept));
