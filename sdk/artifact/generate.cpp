@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/artifact/names.hpp"
+#include "core/os/file.hpp"
+#include "sdk/artifact/collect.hpp"
 #include "sdk/artifact/generator.hpp"
 #include "sdk/artifact/tree_tar.hpp"
 
@@ -160,7 +162,27 @@ Status check_one_of(const std::vector<std::string>& names, const Values& values)
   return wrong("exactly one of " + list + " is needed");
 }
 
-Status add_files(const GeneratorFile& file, const Values& values, artifact::PayloadSpec& payload) {
+std::string with_allowed_characters(std::string name) {
+  for (char& c : name)
+    if (!artifact::is_file_name({&c, 1}) && c != '.') c = '_';
+  return name;
+}
+
+bool is_given(const std::string& option, const Values& values) {
+  const auto found = values.find(option);
+  return found != values.end() && !found->second.empty();
+}
+
+bool is_left_out(const GeneratorFile& file, const Values& values) {
+  return (!file.when.empty() && !is_given(file.when, values)) ||
+         (!file.unless.empty() && is_given(file.unless, values));
+}
+
+Status add_files(const GeneratorFile& file, const Generator& generator, const Values& values,
+                 artifact::PayloadSpec& payload) {
+  if (is_left_out(file, values)) return Done{};
+  if (file.source == GeneratorFile::Source::program)
+    return collect_files(os::join(generator.directory, file.from), generator, values, payload);
   PB_TRY(const std::string name, expand(file.name, values));
   if (file.source == GeneratorFile::Source::text) {
     PB_TRY(std::string text, expand(file.from, values));
@@ -171,7 +193,9 @@ Status add_files(const GeneratorFile& file, const Values& values, artifact::Payl
   if (given == values.end()) return Done{};
   for (const std::string& path : given->second) {
     if (file.source == GeneratorFile::Source::file) {
-      payload.files.push_back({name.empty() ? last_part(path) : name, path});
+      const std::string own =
+          file.rename ? with_allowed_characters(last_part(path)) : last_part(path);
+      payload.files.push_back({name.empty() ? own : name, path});
       continue;
     }
     PB_TRY(auto tree, tree_tar(path, file.prefix.empty() ? "." : file.prefix).context(path));
@@ -245,7 +269,7 @@ Result<artifact::PayloadSpec> generate(const Generator& generator, const Values&
   payload.type = generator.type;
   payload.checksum_key = generator.checksum;
   for (const GeneratorFile& file : generator.files)
-    PB_CHECK(add_files(file, values, payload));
+    PB_CHECK(add_files(file, generator, values, payload));
   if (generator.meta_data.empty()) return payload;
   PB_TRY(const nlohmann::json json,
          filled_in(nlohmann::json::parse(generator.meta_data), generator, values));

@@ -53,23 +53,32 @@ Result<GeneratorOption> option_of(const YAML::Node& node) {
 }
 
 Result<GeneratorFile> file_of(const YAML::Node& node) {
-  PB_CHECK(check_keys(node, {"name", "text", "file", "tree", "prefix", "gzip"}));
+  PB_CHECK(check_keys(node, {"name", "text", "file", "tree", "program", "prefix", "gzip", "rename",
+                             "when", "unless"}));
   GeneratorFile file;
   PB_TRY(file.name, text_at(node, "name"));
   PB_TRY(file.prefix, text_at(node, "prefix"));
   PB_TRY(file.gzip, truth_at(node, "gzip"));
+  PB_TRY(file.rename, truth_at(node, "rename"));
+  PB_TRY(file.when, text_at(node, "when"));
+  PB_TRY(file.unless, text_at(node, "unless"));
   int sources = 0;
   for (const auto& [key, source] : {std::pair{"text", GeneratorFile::Source::text},
                                     std::pair{"file", GeneratorFile::Source::file},
-                                    std::pair{"tree", GeneratorFile::Source::tree}}) {
+                                    std::pair{"tree", GeneratorFile::Source::tree},
+                                    std::pair{"program", GeneratorFile::Source::program}}) {
     if (!node[key]) continue;
     PB_TRY(file.from, text_at(node, key));
     file.source = source;
     ++sources;
   }
-  if (sources != 1) return wrong_value(node, "a file has one of: text, file, tree");
-  if (file.name.empty() && file.source != GeneratorFile::Source::file)
-    return wrong_value(node, "a file needs a name");
+  if (sources != 1) return wrong_value(node, "a file has one of: text, file, tree, program");
+  const bool named =
+      file.source != GeneratorFile::Source::file && file.source != GeneratorFile::Source::program;
+  if (file.name.empty() && named) return wrong_value(node, "a file needs a name");
+  if (file.source == GeneratorFile::Source::program && !artifact::is_file_name(file.from))
+    return wrong_value(node, "program \"" + printable(file.from) +
+                                 "\" has to be the name of a file beside the description");
   return file;
 }
 
@@ -143,6 +152,14 @@ std::string beside_this_program() {
   return (program.parent_path().parent_path() / "share/patchbay/generators").string();
 }
 
+/// DIR/TYPE, for DIR/TYPE.yaml as for DIR/TYPE/generator.yaml.
+std::string programs_beside(const std::string& description) {
+  const std::filesystem::path path{description};
+  return (path.filename() == "generator.yaml" ? path.parent_path()
+                                              : std::filesystem::path{path}.replace_extension())
+      .string();
+}
+
 /// Nothing when there is no such file.
 Result<std::optional<Generator>> load(const std::string& path) {
   auto text = os::read_file(path, kLargestDescription);
@@ -151,6 +168,7 @@ Result<std::optional<Generator>> load(const std::string& path) {
     return std::optional<Generator>{};
   if (!text) return std::move(text).error();
   PB_TRY(Generator generator, parse_generator(*text, path));
+  generator.directory = programs_beside(path);
   return std::optional<Generator>{std::move(generator)};
 }
 

@@ -35,20 +35,24 @@ struct GeneratorOption {
 
 /// A file, or several, of the payload.
 struct GeneratorFile {
-  enum class Source : std::uint8_t { text, file, tree };
+  enum class Source : std::uint8_t { text, file, tree, program };
   Source source = Source::text;
-  std::string from;    ///< template of the text, or the option that names file or directory
+  std::string from;    ///< template of the text; the option that names file or directory; a program
   std::string name;    ///< template of the name in the artifact; empty: that of the file
   std::string prefix;  ///< of the names in the archive of a tree
   bool gzip = false;   ///< whether that archive is compressed
+  bool rename = false;  ///< characters that no payload file may have in its name become "_"
+  std::string when;     ///< option without which there is no such file; empty: there always is
+  std::string unless;   ///< option with which there is none; empty: there always is
 };
 
 /// How payloads of a type are made from a few options: the description that a module brings along.
 /// docs/generators.md has the format of the file.
 struct Generator {
-  std::string type;     ///< payload type
-  std::string summary;  ///< for the list of types
-  std::string example;  ///< arguments of `write`
+  std::string directory;  ///< where its programs lie; empty: there are none
+  std::string type;       ///< payload type
+  std::string summary;    ///< for the list of types
+  std::string example;    ///< arguments of `write`
   std::vector<GeneratorOption> options;
   std::vector<std::vector<std::string>> one_of;  ///< of each list exactly one option is given
   std::vector<GeneratorFile> files;

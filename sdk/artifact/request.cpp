@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "core/artifact/limits.hpp"
 #include "core/os/file.hpp"
@@ -112,7 +113,17 @@ Status add_meta_data(const PayloadRequest& request, artifact::PayloadSpec& paylo
   if (!request.generator.meta_data.empty())
     return wrong("--meta-data \"" + printable(request.meta_data_file) + "\": the meta-data of " +
                  request.generator.type + " is made from its options");
+  const std::string collected = std::move(payload.meta_data);
   PB_TRY(payload.meta_data, read_meta_data("--meta-data", request.meta_data_file));
+  if (collected.empty()) return Done{};
+  // What the person says wins over what has been collected.
+  auto merged = nlohmann::json::parse(collected, nullptr, false);
+  const auto given = nlohmann::json::parse(payload.meta_data, nullptr, false);
+  if (!merged.is_object() || !given.is_object())
+    return wrong("--meta-data \"" + printable(request.meta_data_file) +
+                 "\": it has to be a JSON object");
+  merged.update(given);
+  payload.meta_data = merged.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return Done{};
 }
 
