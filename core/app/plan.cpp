@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -17,8 +18,8 @@ namespace {
 
 using nlohmann::json;
 
-/// Files up to this size are shown to a module that is asked for its plan.
-constexpr std::uint64_t kPlanFileLimit = 64 * kKiB;
+/// So much of a file is shown to a module that is asked for its plan; what follows reads as zeros.
+constexpr std::size_t kPlanFileLimit = 64 * kKiB;
 
 /// A directory for the work trees of a plan; gone with this object.
 class ScratchDirectory {
@@ -47,8 +48,8 @@ struct PlannedPayload {
   std::string planned;    ///< what it answers to Plan
 };
 
-/// Reads the files of a payload to their end, which verifies them, and leaves the small ones where
-/// the module looks for them.
+/// Reads the files of a payload to their end, which verifies them, and leaves the front of each
+/// where the module looks for it.
 Status read_files(artifact::Reader& reader, std::size_t payload, const host::WorkTree& tree,
                   PlannedPayload& planned) {
   const std::string directory = os::join(tree.path(), "files");
@@ -61,10 +62,14 @@ Status read_files(artifact::Reader& reader, std::size_t payload, const host::Wor
     for (;;) {
       PB_TRY(const ByteSpan bytes, reader.read());
       if (bytes.empty()) break;
-      if (file->size <= kPlanFileLimit) content += as_text(bytes);
+      content += as_text(bytes.first(std::min(bytes.size(), kPlanFileLimit - content.size())));
     }
-    if (file->size > kPlanFileLimit) continue;
-    PB_CHECK(os::replace_file(os::join(directory, file->name), as_bytes(content), 0600));
+    const std::string path = os::join(directory, file->name);
+    PB_CHECK(os::replace_file(path, as_bytes(content), 0600));
+    // A hole takes no room.
+    std::error_code error;
+    std::filesystem::resize_file(path, file->size, error);
+    if (error) return Error::from_errno(error.value(), path);
   }
 }
 

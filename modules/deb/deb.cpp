@@ -8,6 +8,7 @@
 #include "modules/deb/apt.hpp"
 #include "modules/deb/pool.hpp"
 #include "modules/deb/request.hpp"
+#include "modules/deb/services.hpp"
 #include "modules/deb/tools.hpp"
 #include "patchbay/module.hpp"
 
@@ -176,7 +177,10 @@ class Deb final : public module::Module {
     context.status("installing");
     for (const Change& change : changes)
       context.log(deb::describe(change));
+    PATCHBAY_CHECK(hold_services(request));
     PATCHBAY_CHECK(apt.install());
+    PATCHBAY_CHECK(allow_services());
+    PATCHBAY_CHECK(restart_units(request.restart_units));
     PATCHBAY_CHECK(verify(changes, &Change::to));
     ::sync();
     return journal.append({kInstalled});
@@ -202,13 +206,14 @@ class Deb final : public module::Module {
   Status rollback(Context& context) override {
     PATCHBAY_TRY(const auto history, read_history(context));
     // Before the pool was whole nothing has been changed.
-    if (!history.kept || history.restored) return Done{};
+    if (!history.kept || history.restored) return allow_services();
     PATCHBAY_CHECK(restore(context));
     PATCHBAY_TRY(auto journal, open_journal(context));
     return journal.append({kRestored});
   }
 
   Status cleanup(Context& context) override {
+    PATCHBAY_CHECK(allow_services());
     for (const char* directory : {"apt", "pool"})
       PATCHBAY_CHECK(module::remove_tree(context.tmp_path(directory)));
     return Done{};
@@ -228,7 +233,11 @@ class Deb final : public module::Module {
   Result<Lines> plan(Context& context) override {
     PATCHBAY_TRY(const auto request, request_of(context));
     PATCHBAY_TRY(const auto files, context.payload_files());
-    if (files.empty()) return Lines{"install the Debian packages of the payload"};
+    if (files.empty()) {
+      return Lines{
+          "install the Debian packages of the payload, and run their maintainer scripts; "
+          "what these do beside files, no rollback undoes"};
+    }
     PATCHBAY_CHECK(require_tools());
     PATCHBAY_TRY(const auto packages, read_packages(context, request));
     const Apt apt{context.tmp_path("apt"), request, packages};
@@ -236,7 +245,9 @@ class Deb final : public module::Module {
     Lines lines;
     for (const Change& change : changes)
       lines.push_back(deb::describe(change));
-    if (lines.empty()) lines.emplace_back("nothing: all packages are installed in these versions");
+    if (lines.empty()) return Lines{"nothing: all packages are installed in these versions"};
+    lines.emplace_back(
+        "run their maintainer scripts; what these do beside files, no rollback undoes");
     return lines;
   }
 
@@ -289,7 +300,13 @@ class Deb final : public module::Module {
     context.status("putting the old packages back");
     for (const Change& change : history.changes)
       context.log("undo: " + deb::describe(change));
+    PATCHBAY_TRY(const auto request, request_of(context));
+    PATCHBAY_CHECK(hold_services(request));
     PATCHBAY_CHECK(Pool{context.tmp_path("pool")}.restore(history.changes));
+    PATCHBAY_CHECK(allow_services());
+    // The old packages are back, whatever becomes of a service.
+    if (const auto restarted = restart_units(request.restart_units); !restarted)
+      context.log(restarted.error().message());
     PATCHBAY_CHECK(verify(history.changes, &Change::from));
     PATCHBAY_CHECK(mark("auto", history.automatic));
     PATCHBAY_CHECK(mark("hold", history.held));

@@ -16,6 +16,9 @@ using module::Result;
 using module::Status;
 using nlohmann::json;
 
+/// 1 PiB: sums of it do not overflow.
+constexpr std::uint64_t kLargestKib = std::uint64_t{1} << 40U;
+
 Status read_flag(const json& object, const char* key, bool& flag) {
   const auto found = object.find(key);
   if (found == object.end()) return module::Done{};
@@ -69,6 +72,33 @@ Status read_names(const json& object, const char* key, std::vector<std::string>&
   return module::Done{};
 }
 
+bool is_unit_name(const std::string& name) {
+  constexpr const char* kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.@-\\";
+  return !name.empty() && name.front() != '-' &&
+         name.find_first_not_of(kAllowed) == std::string::npos;
+}
+
+/// One of two words, or a list of units.
+Status read_restart(const json& object, Request& request) {
+  constexpr const char* kKey = "restart";
+  const auto found = object.find(kKey);
+  if (found == object.end() || !found->is_array()) {
+    return read_choice<Request::Restart>(
+        object, kKey,
+        {{"packages", Request::Restart::packages}, {"never", Request::Restart::never}},
+        request.restart);
+  }
+  for (const json& entry : *found) {
+    const auto* name = entry.get_ptr<const json::string_t*>();
+    if (name == nullptr || !is_unit_name(*name)) {
+      return Error{"meta-data: 'restart' holds " + entry.dump() + ", which is no name of a unit"};
+    }
+    request.restart_units.push_back(*name);
+  }
+  return module::Done{};
+}
+
 Result<Package> read_package(const module::PayloadFile& file) {
   PATCHBAY_TRY(const auto control, output_of("dpkg-deb", {"--field", file.path}));
   Package package;
@@ -81,6 +111,10 @@ Result<Package> read_package(const module::PayloadFile& file) {
   package.installed_kib = std::strtoull(field_of(control, "Installed-Size").c_str(), nullptr, 10);
   if (!is_package_name(package.name) || package.version.empty()) {
     return Error{"it names no package or no version"};
+  }
+  if (package.installed_kib > kLargestKib) {
+    return Error{package.name + " says that it takes " + field_of(control, "Installed-Size") +
+                 " KiB (Installed-Size), which cannot be meant"};
   }
   return package;
 }
@@ -110,6 +144,7 @@ Result<Request> parse_request(const std::string& meta_data) {
                                                {"never", Request::Reboot::never},
                                                {"always", Request::Reboot::always}},
                                               request.reboot));
+  PATCHBAY_CHECK(read_restart(root, request));
   PATCHBAY_CHECK(read_flag(root, "allow-removals", request.allow_removals));
   PATCHBAY_CHECK(read_flag(root, "allow-held", request.allow_held));
   PATCHBAY_CHECK(read_flag(root, "repositories", request.repositories));

@@ -16,12 +16,18 @@ struct Request {
     fresh  ///< it is replaced by the package's own
   };
   enum class Reboot : std::uint8_t { when_needed, never, always };
+  enum class Restart : std::uint8_t {
+    packages,  ///< as the maintainer scripts, and needrestart if it is there, want it
+    never      ///< no service is started, stopped or restarted
+  };
 
   /// Names of the packages that are wanted; the other payload files only serve what these depend
   /// on. Empty: all of the payload.
   std::vector<std::string> install;
   Conffiles conffiles = Conffiles::keep;
   Reboot reboot = Reboot::when_needed;
+  Restart restart = Restart::packages;
+  std::vector<std::string> restart_units;  ///< of systemd, restarted at the end if they run
   bool allow_removals = false;
   bool allow_held = false;
   bool repositories = false;  ///< the configured repositories may serve what is missing

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <thread>
 
@@ -89,8 +90,10 @@ Result<std::string> output_of(const std::string& name, std::vector<std::string> 
   program.working_directory = "/";
   program.output = module::Program::Output::capture;
   PATCHBAY_TRY(auto exit, module::run(program));
-  if (!exit.success()) return Error{name + ": " + exit.describe()};
-  return std::move(exit.output);
+  if (exit.success()) return std::move(exit.output);
+  // apt, for one, gives its reasons there.
+  std::fputs(exit.output.c_str(), stderr);
+  return Error{name + ": " + exit.describe()};
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
