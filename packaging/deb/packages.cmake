@@ -1,8 +1,12 @@
 # Debian packages by CPack, one component a package: `./dev package` builds them. What belongs to
 # which is said where it is installed (the default component of a folder is set in the top
 # CMakeLists.txt).
-set(PATCHBAY_PACKAGE_MAINTAINER "The Patchbay Authors <maintainers@patchbay.invalid>"
-    CACHE STRING "Who packages built here name as their maintainer")
+# As Debian's own tools know who builds a package.
+set(maintainer "The Patchbay Authors <maintainers@patchbay.invalid>")
+if(DEFINED ENV{DEBEMAIL} AND DEFINED ENV{DEBFULLNAME})
+  set(maintainer "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+endif()
+set(PATCHBAY_PACKAGE_MAINTAINER "${maintainer}" CACHE STRING "Who packages built here name as their maintainer")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME patchbay)
