@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """The module `deb` in a real Debian: real packages, real dpkg, apt and maintainer scripts.
 
-usage: deb_test.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar PATCHBAY-MAKE-ARTIFACT
+usage: deb_test.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar PATCHBAY-ARTIFACT
+
+DIRECTORY-OF-PACKAGES-next has the next version of the same packages.
 """
+import base64
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +17,8 @@ import unittest
 
 import debian
 
-PACKAGES, ROOT_TAR, MAKE_ARTIFACT = sys.argv[1:4]
+PACKAGES, ROOT_TAR, ARTIFACT_TOOL = sys.argv[1:4]
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
 SKIPPED = 77
 
 # Every maintainer script says that it ran, may fail, and may be where the power goes.
@@ -26,14 +32,24 @@ exit 0
 STAGES = ("preinst", "postinst", "prerm", "postrm")
 
 
-class Debs(unittest.TestCase):
+def readme(beginning):
+    """The command of README that begins so, as a root user pastes it."""
+    with open(README, encoding="utf-8") as file:
+        [line] = [line for line in re.findall(r"^[^`\n]+$", file.read(), re.MULTILINE) if line.startswith(beginning)]
+    return line.split("  #")[0].replace("sudo ", "").strip()
+
+
+class System(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.base = debian.unpack(ROOT_TAR)
         cls.addClassCleanup(cls.base.remove)
         debian.packages_into(cls.base, PACKAGES)
-        cls.base.run("apt-get update -q && apt-get install -qy --no-install-recommends /deb/patchbay_*.deb "
-                     "/deb/patchbay-modules_*.deb && rm -rf /var/lib/apt/lists/* && mkdir /debs")
+        cls.base.run("mkdir -p /debs /build && mv /deb /build/packages")
+        cls.base.write("etc/apt/apt.conf.d/99test", 'APT::Get::Assume-Yes "true"; APT::Install-Recommends "false";')
+        cls.base.run("apt-get update -q")
+        cls.base.run(readme("sudo apt install ./build/packages/patchbay_"))
+        cls.base.run("rm -r /var/lib/apt/lists /etc/apt/apt.conf.d/99test")
         with open(cls.base.path("var/lib/mender/device_type")) as file:
             cls.device_type = file.read().strip().split("=")[1]
         cls.build_packages(cls.base)
@@ -49,12 +65,16 @@ class Debs(unittest.TestCase):
         cls.build(system, "libdemo", "2.0")
         cls.build(system, "old-friend", "1.0")
         cls.build(system, "other", "1.0", extra={"postinst": "sleep 4"})
+        cls.build(system, "served", "1.0", extra={"postinst": "invoke-rc.d demo-service restart || true"})
+        cls.build(system, "large", "1.0", conffile=base64.encodebytes(os.urandom(200_000)).decode())
+        cls.build(system, "big", "1.0", installed_kib=2 ** 40)
 
     @classmethod
-    def build(cls, system, name, version, depends="", conflicts="", conffile="", architecture="all", extra=None):
+    def build(cls, system, name, version, depends="", conflicts="", conffile="", architecture="all", extra=None,
+              installed_kib=10):
         top = "build/%s-%s" % (name, version)
         control = ["Package: " + name, "Version: " + version, "Architecture: " + architecture,
-                   "Maintainer: Test <test@example.com>", "Description: for tests", "Installed-Size: 10"]
+                   "Maintainer: Test <test@example.com>", "Description: for tests", "Installed-Size: %d" % installed_kib]
         control += ["Depends: " + depends] if depends else []
         control += ["Conflicts: " + conflicts] if conflicts else []
         system.write(top + "/DEBIAN/control", "\n".join(control) + "\n")
@@ -76,9 +96,9 @@ class Debs(unittest.TestCase):
     # --- steps ---
 
     def artifact(self, *debs, meta=None):
-        arguments = [MAKE_ARTIFACT, "--name", "new", "--device-type", self.device_type, "--payload", "deb"]
+        arguments = [ARTIFACT_TOOL, "write", "deb", "--artifact-name", "new", "--device-type", self.device_type]
         for deb in debs:
-            arguments += ["--file", deb if "=" in deb else os.path.join(self.base.base, "debs", deb + ".deb")]
+            arguments += ["--file", deb if "/" in deb else os.path.join(self.base.base, "debs", deb + ".deb")]
         if meta is not None:
             self.system.write("tmp/meta.json", json.dumps(meta))
             arguments += ["--meta-data", self.system.path("tmp/meta.json")]
@@ -100,10 +120,122 @@ class Debs(unittest.TestCase):
         self.assertEqual(self.run_in("test ! -e /usr/share/libdemo || echo left"), "")
         self.assert_tidy()
 
-    def assert_tidy(self):
-        self.assertEqual(self.run_in("find /var/lib/mender/modules/v3/payloads -mindepth 1"), "")
+    trees = "/var/lib/mender/modules/v3/payloads"
 
+    def assert_tidy(self):
+        self.assertEqual(self.run_in("find %s -mindepth 1" % self.trees), "")
+
+
+class Debs(System):
     # --- what a person asks for ---
+
+    def test_the_commands_of_the_readme(self):
+        directory = self.system.path("root")
+        os.makedirs(directory, exist_ok=True)
+        shutil.copy(os.path.join(self.base.base, "debs/other_1.0.deb"), directory + "/app_2.0_amd64.deb")
+        make = readme("patchbay-artifact write deb").replace("debian-amd64", self.device_type)
+        subprocess.run(["bash", "-euc", make], cwd=directory, check=True,
+                       env={**os.environ, "PATH": os.path.dirname(ARTIFACT_TOOL) + ":" + os.environ["PATH"]})
+        self.run_in("cd /root && " + readme("sudo patchbay install release-2.mender"))
+        self.assertEqual(self.version("other"), "ii 1.0")
+        self.assertIn("release-2", self.run_in("patchbay show-artifact"))
+        self.assert_tidy()
+
+    def test_patchbay_updates_itself(self):
+        names = sorted(os.listdir(PACKAGES + "-next"))
+        debs = [os.path.join(PACKAGES + "-next", name) for name in names if name.endswith(".deb")]
+        self.assertEqual(len(debs), 2, names)
+        old = self.version("patchbay")
+        for end, wanted in (("rollback", old), ("commit", "ii 999.0")):
+            with self.subTest(end=end):
+                self.install(*debs)
+                self.assertEqual((self.version("patchbay"), self.version("patchbay-modules")), ("ii 999.0", "ii 999.0"))
+                # The new program has taken over: it knows of the update, and ends it.
+                self.assertNotIn("nothing", self.run_in("patchbay status | grep ^Pending:"))
+                self.run_in("patchbay " + end, code=None)
+                self.assertEqual((self.version("patchbay"), self.version("patchbay-modules")), (wanted, wanted))
+                self.assertIn(" nothing", self.run_in("patchbay status | grep ^Pending:"))
+                self.assertEqual(self.run_in("dpkg --audit; dpkg --verify patchbay patchbay-modules"), "")
+                self.assert_tidy()
+
+    def test_under_debians_mender_client(self):
+        self.run_in("apt-get update -q && apt-get install -qy --no-install-recommends mender-client && "
+                    "cp /usr/lib/patchbay/modules/v3/deb /usr/share/mender/modules/v3/deb && mkdir -p /etc/mender && "
+                    "echo artifact_name=old > /etc/mender/artifact_info")
+        mender = "mender --no-syslog "
+        self.trees += "/*"  # that client leaves the empty directory of the payload
+        self.artifact("demo_2.0", "libdemo_2.0")
+        self.run_in(mender + "install /tmp/new.mender")
+        self.assertEqual((self.version(), self.version("libdemo")), ("ii 2.0", "ii 2.0"))
+        self.run_in(mender + "rollback")
+        self.assert_old()
+
+    # --- services ---
+
+    def test_services_are_left_alone_when_the_artifact_says_so(self):
+        service = "#!/bin/sh\necho \"$1\" >> /var/log/service\n"
+        self.system.write("etc/init.d/demo-service", service, 0o755)
+        # What invoke-rc.d asks for before it believes that services may run at all.
+        self.system.write("usr/sbin/init", "#!/bin/sh\n", 0o755)
+        self.system.write("usr/sbin/runlevel", "#!/bin/sh\necho N 2\n", 0o755)
+        self.run_in("mkdir -p /etc/rc2.d && ln -s ../init.d/demo-service /etc/rc2.d/S01demo-service")
+        for meta, wanted in (({"restart": "never"}, "no restart"), ({}, "restarted")):
+            with self.subTest(meta=meta):
+                self.run_in("rm -f /var/log/service")
+                self.install("served_1.0", meta=meta)
+                said = self.run_in("grep -qs restart /var/log/service && echo restarted || echo no restart")
+                self.assertEqual(said.strip(), wanted)
+                self.assertEqual(self.run_in("ls /usr/sbin | grep policy-rc || true"), "")
+                self.run_in("patchbay rollback", code=None)
+        self.system.write("usr/sbin/policy-rc.d", "#!/bin/sh\nexit 0\n", 0o755)
+        self.assertIn("policy-rc.d is there already", self.install("served_1.0", meta={"restart": "never"}, code=None))
+        self.assertEqual(self.run_in("cat /usr/sbin/policy-rc.d"), "#!/bin/sh\nexit 0\n")
+        self.assertEqual(self.run_in("patchbay status | grep ^Pending:").split()[-1], "nothing")
+
+    def test_named_units_are_restarted_at_the_end_where_systemd_runs(self):
+        self.assertIn("systemd does not run here", self.install("other_1.0", meta={"restart": ["app.service"]}) +
+                      self.run_in("cat /var/lib/mender/deployments.*.log"))
+        self.run_in("patchbay rollback", code=None)
+        # No systemd can run here: a stand-in says what it was asked.
+        self.system.write("usr/bin/systemctl", "#!/bin/sh\necho \"$*\" >> /var/log/systemctl\n", 0o755)
+        self.artifact("other_1.0", meta={"restart": ["app.service", "web@1.service"]})
+        self.run_in("mkdir -p /run/systemd/system && patchbay install /tmp/new.mender && patchbay rollback", code=None)
+        asked = self.run_in("grep try-restart /var/log/systemctl")
+        self.assertEqual(asked, "try-restart -- app.service web@1.service\n" * 2)
+
+    # --- weaknesses of the module of this name that Mender has ---
+
+    def test_a_tool_that_is_missing_is_found_before_anything_is_sent(self):
+        self.run_in("mv /usr/bin/apt-mark /usr/bin/apt-mark.away")
+        said = self.install("demo_2.0", "libdemo_2.0", code=None)
+        self.assertIn("not installed: apt-mark", said)
+        self.assert_old()
+
+    def test_a_disk_without_room_is_found_before_anything_changes(self):
+        self.artifact("big_1.0")
+        self.assertIn("room for the packages", self.run_in("patchbay install /tmp/new.mender", code=None))
+        self.assert_old()
+
+    def test_a_payload_that_would_write_elsewhere_is_refused(self):
+        for name, wanted in (("dots", "names no package"), ("huge", "cannot be meant")):
+            with self.subTest(name=name):
+                self.hostile(name)
+                self.assertIn(wanted, self.install(self.system.path("tmp/%s.deb" % name), code=None))
+                self.assertEqual(self.run_in("ls / | grep escaped || true"), "")
+                self.assert_old()
+
+    def hostile(self, name):
+        """Packages that dpkg-deb would not make: put together by ar, with a control file of lies."""
+        control = {"dots": "Package: ../../escaped\nVersion: 1\nArchitecture: all\n",
+                   "huge": "Package: huge\nVersion: 1\nArchitecture: all\nInstalled-Size: 99999999999999999999999\n"}[name]
+        work = self.system.path("tmp/" + name)
+        os.makedirs(work)
+        with open(work + "/control", "w") as file:
+            file.write(control + "Maintainer: T <t@example.com>\nDescription: x\n")
+        subprocess.run("printf '2.0\\n' > debian-binary && tar -czf control.tar.gz ./control && tar -czf data.tar.gz -T /dev/null && "
+                       "ar rc ../%s.deb debian-binary control.tar.gz data.tar.gz" % name, shell=True, cwd=work, check=True)
+
+    # --- changes and their way back ---
 
     def test_upgrade_with_a_dependency_from_the_payload_without_any_network(self):
         self.install("demo_2.0", "libdemo_2.0", meta={"install": ["demo"]})
@@ -152,9 +284,12 @@ class Debs(unittest.TestCase):
         self.assertIn("reboot", self.install("demo_2.1", code=4).lower())
 
     def test_plan_says_what_would_change_and_changes_nothing(self):
-        self.artifact("demo_2.0", "libdemo_2.0")
+        self.artifact("demo_2.0", "libdemo_2.0", "large_1.0")
         said = self.run_in("patchbay plan /tmp/new.mender")
-        self.assertIn("deb", said)
+        self.assertIn("replace demo 1.0 by 2.0", said)
+        self.assertIn("install libdemo 2.0", said)
+        self.assertIn("install large 1.0", said)
+        self.assertIn("no rollback undoes", said)
         self.assertEqual(self.version(), "ii 1.0")
 
     def test_another_apt_is_waited_for(self):
@@ -203,7 +338,7 @@ class Debs(unittest.TestCase):
 
     def test_a_file_that_is_no_package_is_refused(self):
         self.system.write("tmp/junk.deb", "no package\n")
-        self.assert_refused("junk.deb is no Debian package", "junk.deb=" + self.system.path("tmp/junk.deb"))
+        self.assert_refused("junk.deb is no Debian package", self.system.path("tmp/junk.deb"))
 
     def test_meta_data_that_cannot_be_meant_is_refused(self):
         for meta, wanted in (({"conffiles": "maybe"}, "'conffiles' is \"maybe\""), ({"install": "demo"}, "must be a list"),
