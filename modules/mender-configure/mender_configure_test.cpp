@@ -155,16 +155,16 @@ INSTANTIATE_TEST_SUITE_P(All, MenderConfigureBadDocument,
 
 TEST(MenderConfigureCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenAllOldOrAllNew) {
   ::setenv("TMPDIR", fast_directory().c_str(), 1);
-  // Writes only what differs, so that states can be compared.
+  // Writes only what differs, and names no directory, so that states can be compared.
   const CutScenario scenario{"Old",
                              [](const std::string& system) {
                                write_text(system + kDocument, "{\"a\": \"old\"}\n");
                                write_text(system + "/applied", "{\"a\": \"old\"}\n");
-                               write_script(
-                                   system + kScripts + "10-first",
-                                   "#!/bin/sh\nwant=$(cat \"$1\"); [ \"$want\" = \"$(cat " +
-                                       system + "/applied)\" ] || echo \"$want\" > " + system +
-                                       "/applied\ntouch -d @1000000000 " + system + "/applied\n");
+                               write_script(system + kScripts + "10-first",
+                                            "#!/bin/sh\nroot=${0%/usr/*}; want=$(cat \"$1\")\n"
+                                            "[ \"$want\" = \"$(cat $root/applied)\" ] || "
+                                            "echo \"$want\" > $root/applied\n"
+                                            "touch -d @1000000000 $root/applied\n");
                                const timespec times[2] = {{1000000000, 0}, {1000000000, 0}};
                                ::utimensat(AT_FDCWD, (system + "/applied").c_str(), times, 0);
                              },

@@ -93,7 +93,8 @@ void cut_in_download(const Subject& subject, Stage& stage, CaseResult& result) {
   Pace pace{.piece = bytes / 4 + 1, .pause = {}, .breaks_at = 2};
   pace.at_break = [&stage] { stage.cut_power(); };
   (void)walk.download(std::move(pace));
-  walk.note("power cut in the middle of it");
+  walk.note("in the middle of it");
+  walk.cut_power();
   walk.give_up(Call::download);
 }
 

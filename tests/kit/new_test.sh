@@ -1,8 +1,11 @@
 #!/bin/sh
-# Makes every kind of project that `patchbay-module new` knows, builds it against the installed SDK, runs its
-# tests and its check, and installs an artifact that its generator makes: new_test.sh SDK
+# Makes kinds of projects that `patchbay-module new` knows, builds each against the installed SDK, runs its
+# tests and its check, and installs an artifact that its generator makes: new_test.sh SDK [LANGUAGE/KIND...]
+# Without any, all of them.
 set -eu
 sdk=$1
+shift
+[ $# -gt 0 ] || set -- sh/executable python/executable c/executable c/plugin c++/executable c++/plugin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -65,10 +68,13 @@ made() {
   echo "$name: made, built, tested, checked"
 }
 
-made sh executable ./NAME
-made python executable ./NAME
-made c executable build/NAME
-made c plugin build/NAME.so
-made c++ executable build/NAME
-made c++ plugin build/NAME.so
-shellcheck my-sh-executable/my-sh-executable my-sh-executable/tests/module_test.sh
+for project; do
+  case "$project" in
+    sh/executable | python/executable) built=./NAME ;;
+    */plugin) built=build/NAME.so ;;
+    *) built=build/NAME ;;
+  esac
+  made "${project%/*}" "${project#*/}" "$built"
+done
+[ ! -d my-sh-executable ] || shellcheck my-sh-executable/my-sh-executable \
+  my-sh-executable/tests/module_test.sh
