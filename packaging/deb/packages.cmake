@@ -75,6 +75,8 @@ patchbay_package(sdk NAME patchbay-sdk SECTION devel
   TEXT "The artifact tool, and headers, library, templates and the kit that checks
 modules, for those who write their own."
   RECOMMENDS "patchbay, e2fsprogs, libengine-pkcs11-openssl")
+install(FILES "${scripts}/sdk.lintian-overrides" DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/lintian/overrides"
+        RENAME patchbay-sdk COMPONENT sdk EXCLUDE_FROM_ALL)
 patchbay_package(compat NAME patchbay-mender-compat ARCHITECTURE all
   SUMMARY "Patchbay under the names of Mender's programs"
   TEXT "Links with which scripts and add-ons written for mender-update, mender and

@@ -85,8 +85,7 @@ void add_key_options(CLI::App& app, KeyOptions& options, Face face, KeyUse use) 
       ->type_name("FILE");
   if (!sign) return;
   app.add_option("--passphrase-file", options.pass_phrase_file,
-                 "File whose first line opens the key: pass phrase or PIN\n"
-                 "(else PATCHBAY_PASSPHRASE, else it is asked for)")
+                 "Its first line opens the key (else PATCHBAY_PASSPHRASE, or asked for)")
       ->type_name("FILE");
 }
 

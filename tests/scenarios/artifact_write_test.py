@@ -125,7 +125,7 @@ TYPES = {
     "podman": [DIGEST],
     "docker-compose": ["-p", "shop", "-m", "manifests", "-i", "images"],
     "bootloader": ["payload.img"],
-    "firmware": ["app.conf", "empty"],
+    "firmware": ["app.conf", "--firmware-version", "4.1"],
     "module": ["-T", "my-type", "-f", "app.conf", "-f", "empty", "-m", "meta.json"],
 }
 COMMON = ["--script", "scripts", "-N", "rel-1", "-N", "rel-0", "-g", "grp", "-G", "grp", "-G", "old",
@@ -346,7 +346,7 @@ class Names(Workshop):
             else:
                 self.assertIn("at most 90", result.stderr)
         self.make("ünicode", "x")
-        self.assertIn("[A-Za-z0-9_.,-]", self.write("deb", "ünicode", code=1).stderr)
+        self.assertIn("[A-Za-z0-9_.,-]", self.write("script", "ünicode", code=1).stderr)
 
     def test_names_in_a_directory_may_be_anything(self):
         names = ["n" * 90, "n" * 100, "n" * 101, "n" * 200, "ü" * 100, "with blank", "new\nline", "日本語",

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""The options that only one payload type has: what they put into the payload."""
+import scenario
+from artifact_write_test import DIGEST, Workshop
+
+
+class Types(Workshop):
+    def made(self, *arguments):
+        payload = self.show(*arguments)["payloads"][0]
+        return payload.get("meta_data"), [file["name"] for file in payload["files"]]
+
+    def test_script_with_scripts_that_verify_and_commit(self):
+        for name in ("verify.sh", "commit.sh"):
+            self.make("in/" + name, "#!/bin/sh\n", 0o755)
+        meta_data, files = self.made("script", "app.conf", "--verify", self.path("in/verify.sh"),
+                                     "--commit", self.path("in/commit.sh"))
+        self.assertEqual((meta_data["verify"], meta_data["commit"]), ("verify.sh", "commit.sh"))
+        self.assertEqual(files, ["app.conf", "verify.sh", "commit.sh"])
+
+    def test_containers_of_a_project(self):
+        for engine in ("docker", "podman"):
+            with self.subTest(engine=engine):
+                meta_data, files = self.made(engine, DIGEST, "--project", "shop")
+                self.assertEqual((meta_data["project"], meta_data["containers"]), ("shop", [DIGEST]))
+                self.assertEqual(files, [])
+
+    def test_boot_loader(self):
+        meta_data, files = self.made("bootloader", "app.conf", "--area", "main", "--loader-version", "2026.01",
+                                     "--reboot", "never", "--accept-single-copy-risk")
+        self.assertEqual(meta_data, {"area": "main", "version": "2026.01", "reboot": "never",
+                                     "accept-single-copy-risk": True})
+        self.assertEqual(files, ["app.conf"])
+
+    def test_firmware(self):
+        meta_data, files = self.made("firmware", "app.conf", "--device", "motor", "--firmware-version", "4.1",
+                                     "--allow-downgrade")
+        self.assertEqual(meta_data, {"version": "4.1", "device": "motor", "allow-downgrade": True})
+        self.assertEqual(files, ["app.conf"])
+
+
+if __name__ == "__main__":
+    scenario.main()
