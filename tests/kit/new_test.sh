@@ -57,7 +57,7 @@ made() {
   passes sh -e commands
   (
     cd "$name"
-    if grep -r 'template-\|template_\|TemplateModule' .; then echo "$name: not all is filled in" >&2; exit 1; fi
+    if grep -r --exclude-dir=build 'template-\|template_\|TemplateModule' .; then echo "$name: not all is filled in" >&2; exit 1; fi
     passes patchbay-artifact write "$name" --generators . -n release-2 -t board -o update.mender \
       "tests/$name.conf"
     passes "$kit" trace "$(echo "$3" | sed "s/NAME/$name/")" update.mender
