@@ -57,13 +57,6 @@ class Comparer {
   }
   void give(Piece piece) { full_.push(std::move(piece)); }
 
-  /// Whether that piece, the first one, is on the device already. It stays the caller's.
-  Result<bool> has(Piece& piece) {
-    const auto size = io_.aligned(piece.count);
-    PATCHBAY_CHECK(io_.read(old_.first(size), piece.offset));
-    return std::memcmp(old_.first(size).data(), piece.buffer.first(size).data(), piece.count) == 0;
-  }
-
   /// Waits for all that was given. The count of bytes written.
   Result<std::uint64_t> finish() {
     full_.close();
@@ -132,7 +125,6 @@ struct Arrived {
   std::uint64_t size = 0;
   std::uint64_t written = 0;
   std::uint64_t middle = 0;  ///< 0: none
-  bool hashed = true;        ///< else the sums below are missing
   std::optional<Sha256> from_middle{};
   Digest until_middle{};
   Digest whole{};
@@ -173,19 +165,15 @@ void report(const ImageRequest& request, std::uint64_t done, unsigned from, unsi
   request.progress(from + static_cast<unsigned>(std::min(done, size) * share / size));
 }
 
-Status check_promise(const ImageRequest& request, const std::string& sum) {
-  if (request.expected_sum.empty() || request.expected_sum == sum) return Done{};
-  return Error{"the image has the SHA-256 " + sum + ", but the artifact's " +
-               "rootfs-image.checksum says " + request.expected_sum};
-}
-
 Status check_arrived(const ImageRequest& request, const Arrived& arrived) {
   if (request.size && *request.size != arrived.size)
     return Error{"the image was announced with " + std::to_string(*request.size) +
                  " bytes, and ended after " + std::to_string(arrived.size)};
   if (arrived.size == 0) return Error{"the image is empty"};
-  if (!arrived.hashed) return Done{};
-  return check_promise(request, hex(arrived.whole));
+  if (!request.expected_sum.empty() && request.expected_sum != hex(arrived.whole))
+    return Error{"the image has the SHA-256 " + hex(arrived.whole) + ", but the artifact's " +
+                 "rootfs-image.checksum says " + request.expected_sum};
+  return Done{};
 }
 
 // A UBI volume cannot be changed in places: the kernel takes all of it, from its first byte on.
@@ -212,9 +200,6 @@ Result<Arrived> take_in_volume(const ImageRequest& request, const ImageSource& s
   return arrived;
 }
 
-// An image whose sum is known beforehand and whose first piece is there already is most likely
-// there as a whole. Then it is compared only, and hashed only if something had to be written after
-// all, when it is read back.
 Result<Arrived> take_in(const ImageRequest& request, const ImageSource& source, DeviceIo& io) {
   if (request.target.kind == Kind::ubi_volume) return take_in_volume(request, source, io);
   Arrived arrived;
@@ -228,12 +213,8 @@ Result<Arrived> take_in(const ImageRequest& request, const ImageSource& source, 
     piece.offset = arrived.size;
     arrived.size += piece.count;
     PATCHBAY_CHECK(check_size(request, arrived.size));
-    if (piece.offset == 0 && !request.expected_sum.empty()) {
-      PATCHBAY_TRY(const bool there, comparer.has(piece));
-      arrived.hashed = !there;
-    }
-    if (arrived.hashed) sum.update(piece.buffer.first(piece.count));
-    if (arrived.hashed && arrived.size == middle) {
+    sum.update(piece.buffer.first(piece.count));
+    if (arrived.size == middle) {
       arrived.middle = middle;
       arrived.from_middle = sum.fork();
       auto until = sum.fork();
@@ -284,7 +265,6 @@ Status read_back(const ImageRequest& request, const Arrived& arrived, const Devi
   PATCHBAY_TRY(const auto have_first, std::move(first));
   PATCHBAY_CHECK(compare(request.target, have_first, arrived.until_middle));
   PATCHBAY_TRY(const auto have_whole, second);
-  if (!arrived.hashed) return check_promise(request, hex(have_whole));
   return compare(request.target, have_whole, arrived.whole);
 }
 
@@ -297,11 +277,11 @@ Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource&
   PATCHBAY_CHECK(io.settle());
   PATCHBAY_TRY(const auto arrived, take_in(request, source, io));
   // Where nothing was written, all of it has been read from there and compared already.
-  const auto sum = arrived.hashed ? hex(arrived.whole) : request.expected_sum;
-  if (arrived.written == 0) return WrittenImage{arrived.size, 0, sum};
+  const WrittenImage image{arrived.size, arrived.written, hex(arrived.whole)};
+  if (arrived.written == 0) return image;
   PATCHBAY_CHECK(io.settle());
   PATCHBAY_CHECK(read_back(request, arrived, io));
-  return WrittenImage{arrived.size, arrived.written, sum};
+  return image;
 }
 
 }  // namespace patchbay::slot

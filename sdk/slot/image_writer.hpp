@@ -36,8 +36,7 @@ struct WrittenImage {
 /// SHA-256 of what is there with that of what came.
 ///
 /// - What is equal already is not written, in pieces of 64 KiB. If that is all of it, comparing it
-///   was the reading back; and if the sum was known beforehand, it is not computed again: whoever
-///   handed the image over has the sum of what came.
+///   was the reading back.
 /// - Reads and writes go past the page cache (O_DIRECT) in pieces of up to 1 MiB; where the file
 ///   system of a regular file cannot do that, every 8 MiB are synced before the next. Memory in use
 ///   is 5 MiB, whatever the image's size.
