@@ -2,6 +2,7 @@
 """`modify`: every option, what stays as it is, and what is refused."""
 import json
 import os
+import random
 
 import artifact_tool as tool
 import scenario
@@ -97,13 +98,16 @@ class Header(tool.Case):
             found = self.read("a.mender")
             self.assertEqual(found["entries"][2:], ["header.tar" + suffix, "data/0000.tar" + suffix])
             self.assertEqual(found["payloads"], before)
-        self.own("cp", self.file("words", "".join("%d words\n" % n for n in range(50000))), "a.mender:words")
+        # Words, and noise that comes back behind more than the 256 KiB that xz:0 remembers.
+        words = "".join("%d words\n" % n for n in range(50000))
+        noise = random.Random(1).randbytes(400_000).hex()
+        self.own("cp", self.file("words", words + noise + noise), "a.mender:words")
         sizes = {}
         for level in ("gzip:1", "gzip:12", "xz:0", "xz:9"):
             self.own("modify", "--compression", level, "a.mender")
             sizes[level] = len(self.bytes_of("a.mender"))
         self.assertLess(sizes["gzip:12"], sizes["gzip:1"])
-        self.assertNotEqual(sizes["xz:9"], sizes["xz:0"])
+        self.assertLess(sizes["xz:9"], sizes["xz:0"] - 300_000)
         self.refused("modify", "--compression", "gzip:99", "a.mender", says=("--compression", "gzip:99"))
         self.refused("modify", "--compression", "lzo", "a.mender", says=("--compression", "lzo"))
 
