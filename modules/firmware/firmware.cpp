@@ -107,7 +107,9 @@ class Firmware final : public module::Module {
     if (!request) return Done{};
     const auto description = find_description(*request);
     if (!description) return history.planned() ? description.error() : Status{Done{}};
-    return tidy(context, *description, history);
+    PATCHBAY_CHECK(tidy(context, *description, history));
+    // Old firmware is gone now: nothing that is asked later may count on it.
+    return history.clear();
   }
 
   Result<std::optional<Description>> describe(Context&) override {

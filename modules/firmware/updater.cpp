@@ -152,7 +152,7 @@ Status Updater::restore(const Change& change) {
   const auto old = store.find(change.from);
   if (!old && change.kept)
     return Error{change.device + ": the firmware " + change.from + " in " + store_directory() +
-                 " is damaged"};
+                 " is missing or damaged"};
   const auto image = old.value_or(Image{{}, change.from, 0});
   context_.log("putting " + shown(change.from) + " back on " + change.device);
   const auto& command = description_.step(Step::restore);
