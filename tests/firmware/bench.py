@@ -53,7 +53,7 @@ class Case(unittest.TestCase):
         for name in names or ("left", "right"):
             device = serial_device.SerialDevice(self.path(name), None, firmware("1.0"), **options)
             device.plug()
-            self.addCleanup(device.unplug)
+            self.addCleanup(device.close)
             self.devices.append(device)
         ports = "".join("  - {name: %s, port: %s}\n" % (n, self.path(n)) for n in names or ("left", "right"))
         self.describe("driver: serial\n%sdevices:\n%s%s" % (self.settings, ports, more))

@@ -36,5 +36,35 @@ tar -C tree -cf directory/update.tar .
 printf /srv/patchbay-kit > directory/dest_dir
 (cd directory && passes "$modules/directory/directory" --payload dest_dir --payload update.tar)
 
+# What firmware is to do is in the device's configuration: put there where only the kit sees it.
+mkdir -p firmware/etc/firmware.d firmware/opt/motor
+cat > firmware/etc/firmware.d/motor.yaml <<'END'
+settle-seconds: 0.3
+devices: [{name: one, dir: /opt/motor}]
+steps:
+  version: [/opt/motorctl, version, '{dir}']
+  write: [/opt/motorctl, write, '{dir}', '{image}']
+  read: [/opt/motorctl, read, '{dir}', '{image}']
+END
+cat > firmware/opt/motorctl <<'END'
+#!/bin/sh
+case $1 in
+  version) head -n 1 "$2/flash" | cut -d' ' -f2 ;;
+  write) cat "$3" > "$2/flash" ;;
+  read) cat "$2/flash" > "$3" ;;
+esac
+END
+chmod 755 firmware/opt/motorctl
+echo "firmware 1.0" > firmware/opt/motor/flash
+echo "firmware 2.0" > firmware/motor.bin
+cat > with-motor <<END
+#!/bin/sh
+exec unshare --mount sh -ec 'mount --bind $work/firmware/etc /etc/mender; mount --bind $work/firmware/opt /opt
+  exec "\$@"' sh $kit "\$@"
+END
+chmod 755 with-motor
+(cd firmware && kit=$work/with-motor && passes "$modules/firmware/firmware" --payload motor.bin \
+  --meta '{"version": "2.0"}')
+
 echo "good morning" > greeting/greeting
 (cd greeting && passes "$examples/shell-module/greeting" --payload greeting)

@@ -97,6 +97,12 @@ class SerialDevice:
             self.thread.join()
         self._close()
 
+    def close(self):
+        """For good: it cannot be plugged in again."""
+        self.unplug()
+        for end in self.wake:
+            os.close(end)
+
     def power_cycle(self):
         self.unplug()
         self.plug()
@@ -116,9 +122,7 @@ class SerialDevice:
         return self
 
     def __exit__(self, *_):
-        self.unplug()
-        for end in self.wake:
-            os.close(end)
+        self.close()
 
     # ---- the wire ----
 
