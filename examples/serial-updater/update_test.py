@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """update_test.py SDK SUPPORT: updates a device at a pseudo-terminal through the installed SDK: well, with
-a failure in the middle of the flash, and with the port gone; and has the kit check the module."""
+a lost answer, and with failures in the middle of the flash; and has the kit check the module."""
 import json
 import os
 import subprocess

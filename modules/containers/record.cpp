@@ -53,7 +53,7 @@ void Record::read(const Journal::Record& entry) {
   restored_ = restored_ || kind == kRestored;
 }
 
-Status Record::append(Journal::Record entry) {
+Status Record::append(const Journal::Record& entry) {
   PATCHBAY_CHECK(journal_.append(entry));
   read(entry);
   return module::Done{};

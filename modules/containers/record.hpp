@@ -59,7 +59,7 @@ class Record {
  private:
   explicit Record(module::Journal journal);
   void read(const module::Journal::Record& entry);
-  module::Status append(module::Journal::Record entry);
+  module::Status append(const module::Journal::Record& entry);
 
   module::Journal journal_;
   std::string token_;
