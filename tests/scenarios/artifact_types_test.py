@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The options that only one payload type has: what they put into the payload."""
+import tarfile
+
 import scenario
 from artifact_write_test import DIGEST, Workshop
 
@@ -23,6 +25,16 @@ class Types(Workshop):
                 meta_data, files = self.made(engine, DIGEST, "--project", "shop")
                 self.assertEqual((meta_data["project"], meta_data["containers"]), ("shop", [DIGEST]))
                 self.assertEqual(files, [])
+
+    def test_composition(self):
+        meta_data, files = self.made("docker-compose", "--project-name", "shop", "--manifests-dir", "manifests",
+                                     "--images-dir", "images")
+        self.assertEqual(meta_data, {"version": "1", "project_name": "shop"})
+        self.assertEqual(files, ["images.tar.gz", "manifests.tar"])
+        (_, images, _), (_, manifests, _) = self.unpack()
+        for path, wanted in ((images, "images/web.tar"), (manifests, "manifests/compose.yaml")):
+            with tarfile.open(path) as tar:
+                self.assertIn(wanted, tar.getnames())
 
     def test_boot_loader(self):
         meta_data, files = self.made("bootloader", "app.conf", "--area", "main", "--loader-version", "2026.01",
