@@ -1,7 +1,5 @@
 #include <gmock/gmock.h>
 
-#include <cstdlib>
-
 #include "modules/bootloader/loader_rig.hpp"
 
 namespace patchbay::testing {
@@ -77,7 +75,7 @@ class BootloaderCuts : public ::testing::TestWithParam<std::tuple<LoaderKind, Cu
 TEST_P(BootloaderCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenAllOldOrAllNew) {
   if (const auto why = LoaderRig::missing(); !why.empty()) GTEST_SKIP() << why;
   const auto& [kind, row] = GetParam();
-  const unsigned stride = std::getenv("PATCHBAY_ALL_CUTS") != nullptr ? 1 : 29;
+  const unsigned stride = cut_stride(29);
   std::vector<std::string> failures;
   unsigned cuts = 0;
   for (unsigned nth = 1;; nth += stride) {

@@ -88,7 +88,7 @@ TEST_P(DirectoryCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenAllOldOrAll
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "directory", GetParam());
 
   EXPECT_THAT(report.failures, IsEmpty());
-  EXPECT_GT(report.cuts, 50U);
+  EXPECT_GT(report.cuts, 10U);
   RecordProperty("cuts", static_cast<int>(report.cuts));
 }
 
@@ -102,7 +102,7 @@ TEST(DirectoryMountCuts, GivenMountPoint_WhenCutAtAnyChangingCall_ThenAllOldOrAl
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "directory", kMountPoint);
 
   EXPECT_THAT(report.failures, IsEmpty());
-  EXPECT_GT(report.cuts, 100U);
+  EXPECT_GT(report.cuts, 20U);
 }
 
 TEST(DirectoryMountCuts, GivenTwoRenamesInsteadOfAnExchange_WhenCut_ThenAllOldOrAllNew) {
@@ -112,7 +112,7 @@ TEST(DirectoryMountCuts, GivenTwoRenamesInsteadOfAnExchange_WhenCut_ThenAllOldOr
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "directory", kWithoutExchange);
 
   EXPECT_THAT(report.failures, IsEmpty());
-  EXPECT_GT(report.cuts, 100U);
+  EXPECT_GT(report.cuts, 20U);
 }
 
 }  // namespace

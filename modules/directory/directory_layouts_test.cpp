@@ -275,7 +275,7 @@ TEST(DirectoryLayoutCuts, GivenOverlay_WhenCutAtAnyChangingCall_ThenAllOldOrAllN
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "dir-overlay", scenario);
 
   EXPECT_THAT(report.failures, IsEmpty());
-  EXPECT_GT(report.cuts, 100U);
+  EXPECT_GT(report.cuts, 20U);
 }
 
 TEST(DirectoryLayoutCuts, GivenPayloadFiles_WhenCutAtAnyChangingCall_ThenAllOldOrAllNew) {
@@ -290,7 +290,7 @@ TEST(DirectoryLayoutCuts, GivenPayloadFiles_WhenCutAtAnyChangingCall_ThenAllOldO
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "persistent-app", scenario);
 
   EXPECT_THAT(report.failures, IsEmpty());
-  EXPECT_GT(report.cuts, 50U);
+  EXPECT_GT(report.cuts, 10U);
 }
 
 }  // namespace

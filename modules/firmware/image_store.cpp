@@ -101,7 +101,8 @@ Status ImageStore::keep_only(const std::string& version) {
   if (last == entries_.rend()) return tidy();
   Entry kept = std::move(*last);
   kept.is_new = false;
-  entries_.assign(1, std::move(kept));
+  entries_.clear();
+  entries_.push_back(std::move(kept));
   return tidy();
 }
 

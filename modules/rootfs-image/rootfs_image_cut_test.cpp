@@ -88,9 +88,7 @@ class RootfsImageCuts : public ::testing::TestWithParam<std::tuple<BootKind, Cut
 TEST_P(RootfsImageCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenOneSlotIsBootedForGood) {
   if (const auto why = TestBoard::missing(); !why.empty()) GTEST_SKIP() << why;
   const auto& [kind, row] = GetParam();
-  // Where the cut was, in front of which call: only its stretches differ, so some stand for all
-  // unless PATCHBAY_ALL_CUTS is set.
-  const unsigned stride = std::getenv("PATCHBAY_ALL_CUTS") != nullptr ? 1 : 3;
+  const unsigned stride = cut_stride(7);
   std::vector<std::string> failures;
   unsigned cuts = 0;
   for (unsigned nth = 1;; nth += stride) {

@@ -57,7 +57,7 @@ TEST_P(SingleFileCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenAllOldOrAl
   const auto report = try_all_cuts(PATCHBAY_MODULE_PROGRAM, "single-file", GetParam());
 
   EXPECT_THAT(report.failures, IsEmpty());
-  EXPECT_GT(report.cuts, 50U);
+  EXPECT_GT(report.cuts, 10U);
   RecordProperty("cuts", static_cast<int>(report.cuts));
 }
 

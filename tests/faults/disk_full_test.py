@@ -3,7 +3,9 @@
 update is the one that fails. Each time the client says what is full and what to do, the device is
 as before, and once there is space the same update succeeds.
 
-    disk_full_test.py [--only TEXT] [--messages]
+    disk_full_test.py [--only TEXT] [--every N] [--messages]
+
+`--every N` tries every Nth size of free space only.
 
 Works in a mount namespace of its own: as root, or where users may have namespaces. The ext4 cases
 need root and loop devices. What cannot be had is said and skipped.
@@ -169,7 +171,7 @@ class Rig:
         self.check_old(self.said)
         self.check_words(self.said)
         self.empty()
-        if free // self.case.step % 4 == 0:
+        if free // self.case.step % 12 == 0:
             self.install_in_peace()
         return False
 
@@ -213,13 +215,14 @@ class Rig:
         return "new"
 
 
-def run_case(case, base, messages):
+def run_case(case, base, messages, every):
     rig = Rig(case, base)
     attempt = rig.finish_with if case.last else rig.install_with
     levels = good = 0
     failures = []
+    in_a_row = ENOUGH if case.last is None else 40 // every
     try:
-        for free in range(0, SIZE, case.step):
+        for free in range(0, SIZE, every * case.step):
             levels += 1
             try:
                 enough = attempt(free)
@@ -233,7 +236,7 @@ def run_case(case, base, messages):
                 plain = re.sub(r"[.\w-]*patchbay-scenario-\w+|\.patchbay-\w+", "*", rig.said.strip().split("\n")[-1])
                 messages[re.sub(r"\d+", "N", plain)] += 1
             good = good + 1 if enough else 0
-            if good == (ENOUGH if case.last is None else 40):
+            if good == in_a_row:
                 break
         else:
             failures.append("no size was enough")
@@ -244,6 +247,7 @@ def run_case(case, base, messages):
 
 def main():
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
+    every = int(sys.argv[sys.argv.index("--every") + 1]) if "--every" in sys.argv else 1
     base = system.work_directory("disk-full")
     system.modules_from_environment(os.path.join(base, "modules"))
     messages = collections.Counter()
@@ -256,7 +260,7 @@ def main():
             if case.kind == "ext4" and os.environ["PATCHBAY_REAL_ROOT"] != "yes":
                 print("%-32s SKIPPED: needs root and loop devices" % case.name)
                 continue
-            levels, failures = run_case(case, base, messages)
+            levels, failures = run_case(case, base, messages, every)
             print("%-32s %7d %9d" % (case.name, levels, len(failures)), flush=True)
             for text in failures[:3]:
                 print("FAILED: %s, %s" % (case.name, text))

@@ -28,8 +28,8 @@ struct CutReport {
   std::vector<std::string> failures;  ///< which cut, and how the system differed
 };
 
-/// Kills a module with rollback at every changing system call, and lets the calls follow that a
-/// client makes then:
+/// Kills a module with rollback at changing system calls (every fifth, or all: see cut_stride()),
+/// and lets the calls follow that a client makes then:
 /// - ArtifactInstall cut: ArtifactRollback, ArtifactFailure, Cleanup -> old
 /// - ArtifactInstall cut, ArtifactRollback cut as well (at every seventh of its calls) -> old
 /// - ArtifactInstall cut, only Cleanup (a client that did not ask) -> old or new, nothing between
