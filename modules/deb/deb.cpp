@@ -172,7 +172,7 @@ class Deb final : public module::Module {
     const Apt apt{context.tmp_path("apt"), request, packages};
     PATCHBAY_TRY(const auto changes, changes_of(apt, request));
     PATCHBAY_CHECK(check_space(context, packages, changes));
-    PATCHBAY_CHECK(keep(context, journal, changes));
+    PATCHBAY_CHECK(keep(context, journal, changes, packages));
 
     context.status("installing");
     for (const Change& change : changes)
@@ -277,7 +277,8 @@ class Deb final : public module::Module {
   }
 
   /// From the end of this on, the way back is there.
-  static Status keep(Context& context, Journal& journal, const std::vector<Change>& changes) {
+  static Status keep(Context& context, Journal& journal, const std::vector<Change>& changes,
+                     const std::vector<Package>& payload) {
     context.status("keeping what will be replaced");
     std::vector<Journal::Record> records;
     records.reserve(changes.size());
@@ -290,7 +291,7 @@ class Deb final : public module::Module {
     PATCHBAY_TRY(const auto held, marked("showhold", changes));
     for (const std::string& package : held)
       records.push_back({kHeld, package});
-    PATCHBAY_CHECK(Pool{context.tmp_path("pool")}.fill(changes));
+    PATCHBAY_CHECK(Pool{context.tmp_path("pool")}.fill(changes, payload));
     records.push_back({kKept});
     return journal.append_all(std::move(records));
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -21,6 +22,11 @@ using module::Result;
 using module::Status;
 
 constexpr const char* kCache = "/var/cache/apt/archives/";
+constexpr const char* kDatabase = "/var/lib/dpkg/info/";
+/// What dpkg may leave beside a configuration file, and beside any file when it is killed.
+constexpr std::array kBesideConffile{".dpkg-old", ".dpkg-dist"};
+constexpr std::array kUnfinished{".dpkg-new", ".dpkg-tmp"};
+constexpr std::size_t kMostPaths = 64U << 20U;
 /// Lines of a package's state that are no part of its control file.
 constexpr std::array kStateFields{
     "Status:", "Conffiles:", "Config-Version:", "Triggers-Pending:", "Triggers-Awaited:"};
@@ -45,16 +51,71 @@ bool is_package(const std::string& path, const std::string& name, const std::str
          field_of(*control, "Version") == version;
 }
 
-/// The files of a package, by the names under which it brought them, that are there.
+/// dpkg's own list of a package's files: what dpkg-query prints of it may be longer than what is
+/// kept of a program's output.
+Result<std::string> file_list_of(const std::string& package) {
+  PATCHBAY_TRY(const auto full,
+               output_of("dpkg-query", {"--show", "--showformat=${binary:Package}", package}));
+  // With the architecture only where a package may be there for several of them.
+  for (const std::string& name : {full, full.substr(0, full.find(':'))}) {
+    const std::string path = kDatabase + name + ".list";
+    if (module::exists(path)) return module::read_file(path, kMostPaths);
+  }
+  return Error{"dpkg has no list of its files"};
+}
+
+/// The files of a package, by the names under which it brought them, that are there. One that was
+/// diverted goes by the name where it lies now.
 Result<std::string> files_on_disk(const std::string& package) {
-  PATCHBAY_TRY(const auto listed, output_of("dpkg-query", {"--listfiles", package}));
+  PATCHBAY_TRY(const auto listed, file_list_of(package));
   std::string files;
   for (const std::string& line : lines_of(listed)) {
-    // Other lines tell of diversions; the diverted file goes by the name where it lies now.
     if (line.size() < 2 || line.front() != '/' || line == "/.") continue;
     if (module::exists(line)) files += line.substr(1) + "\n";
   }
   return files;
+}
+
+/// The path in a line of a listing:
+///
+///     -rw-r--r-- root/root      5 2026-01-31 10:00 ./usr/share/app/version
+std::string path_in_listing(const std::string& line) {
+  const auto begin = line.find(" ./");
+  if (begin == std::string::npos || line.find("/../") != std::string::npos) return {};
+  std::string path = line.substr(begin + 2);
+  const bool link = line.front() == 'l' || line.front() == 'h';
+  if (link) path.erase(std::min({path.size(), path.find(" -> "), path.find(" link to ")}));
+  // Names in units of systemd have them.
+  for (auto at = path.find("\\\\"); at != std::string::npos; at = path.find("\\\\", at + 1))
+    path.erase(at, 1);
+  while (path.ends_with('/'))
+    path.pop_back();
+  return path;
+}
+
+/// Those paths that a package would make; directories come before what is in them.
+Result<std::string> absent_paths(const std::string& deb) {
+  PATCHBAY_TRY(const auto listing, first_output_of("dpkg-deb", {"--contents", deb}));
+  std::string absent;
+  for (const std::string& line : lines_of(listing)) {
+    const std::string path = path_in_listing(line);
+    if (!path.empty() && !module::exists(path)) absent += path.substr(1) + "\n";
+  }
+  return absent;
+}
+
+bool is_installed_by(const std::vector<Change>& changes, const Package& package) {
+  return std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
+    return change.to == package.version &&
+           change.package.substr(0, change.package.find(':')) == package.name;
+  });
+}
+
+Status remove_if_there(const std::string& path) {
+  if (::remove(path.c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return module::Done{};
+  // Something else has come to be in that directory.
+  if (errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY) return module::Done{};
+  return Error::from_errno(errno, "remove " + path);
 }
 
 Result<std::string> control_of(const std::string& package) {
@@ -155,14 +216,14 @@ Result<std::uint64_t> Pool::space_for(const std::vector<Change>& changes) {
   return kib * 1024 * 2;
 }
 
-Status Pool::fill(const std::vector<Change>& changes) const {
+Status Pool::fill(const std::vector<Change>& changes, const std::vector<Package>& payload) const {
   PATCHBAY_CHECK(module::remove_tree(directory_));
   PATCHBAY_CHECK(make_directory(directory_, 0700));
   for (const Change& change : changes) {
     if (change.from.empty()) continue;
     PATCHBAY_CHECK(keep_package(change).context("keep " + change.package + " " + change.from));
   }
-  PATCHBAY_CHECK(keep_conffiles(changes).context("keep configuration files"));
+  PATCHBAY_CHECK(keep_conffiles(changes, payload).context("keep configuration files"));
   return module::sync_directory(directory_);
 }
 
@@ -200,14 +261,25 @@ Status Pool::pack(const Change& change) const {
   return module::remove_tree(tree);
 }
 
-Status Pool::keep_conffiles(const std::vector<Change>& changes) const {
+Status Pool::keep_conffiles(const std::vector<Change>& changes,
+                            const std::vector<Package>& payload) const {
   std::string there;
   std::string absent;
   for (const Change& change : changes) {
     if (change.from.empty()) continue;
     PATCHBAY_TRY(const auto conffiles, conffiles_of(change.package));
-    for (const Conffile& conffile : conffiles)
+    for (const Conffile& conffile : conffiles) {
       (conffile.there ? there : absent) += conffile.path.substr(1) + "\n";
+      for (const char* ending : kBesideConffile) {
+        const std::string beside = conffile.path + ending;
+        (module::exists(beside) ? there : absent) += beside.substr(1) + "\n";
+      }
+    }
+  }
+  for (const Package& package : payload) {
+    if (!is_installed_by(changes, package)) continue;
+    PATCHBAY_TRY(const auto paths, absent_paths(package.file));
+    absent += paths;
   }
   PATCHBAY_CHECK(module::replace_file(directory_ + "/absent", absent, 0600));
   const std::string archive = directory_ + "/conffiles.tar";
@@ -223,10 +295,19 @@ Status Pool::restore_conffiles() const {
   PATCHBAY_CHECK(
       run_tool("tar", {"--directory=/", "--extract", "--file=" + directory_ + "/conffiles.tar",
                        "--xattrs", "--acls", "--numeric-owner", "--preserve-permissions"}));
-  PATCHBAY_TRY(const auto absent, module::read_file(directory_ + "/absent", 1 << 20));
-  for (const std::string& path : lines_of(absent)) {
-    if (::unlink(("/" + path).c_str()) != 0 && errno != ENOENT)
-      return Error::from_errno(errno, "remove /" + path);
+  return remove_absent();
+}
+
+/// What the new packages have brought and the old ones do not take away: configuration files, what
+/// dpkg leaves beside these, and what a dpkg that was killed had begun.
+Status Pool::remove_absent() const {
+  PATCHBAY_TRY(const auto absent, module::read_file(directory_ + "/absent", kMostPaths));
+  std::vector<std::string> paths = lines_of(absent);
+  std::reverse(paths.begin(), paths.end());
+  for (const std::string& path : paths) {
+    for (const char* ending : kUnfinished)
+      PATCHBAY_CHECK(remove_if_there("/" + path + ending));
+    PATCHBAY_CHECK(remove_if_there("/" + path));
   }
   return module::Done{};
 }

@@ -20,6 +20,8 @@ using module::Status;
 
 constexpr std::array kTools{"apt-get",    "apt-mark",  "dpkg", "dpkg-deb",
                             "dpkg-query", "sha256sum", "tar"};
+/// Of a program's output no more is kept (patchbay/run.hpp).
+constexpr std::size_t kMostOutput = 1U << 20U;
 constexpr const char* kFrontendLock = "/var/lib/dpkg/lock-frontend";
 constexpr const char* kDatabaseLock = "/var/lib/dpkg/lock";
 
@@ -84,6 +86,12 @@ Status run_tool(const std::string& name, std::vector<std::string> arguments,
 }
 
 Result<std::string> output_of(const std::string& name, std::vector<std::string> arguments) {
+  PATCHBAY_TRY(auto output, first_output_of(name, std::move(arguments)));
+  if (output.size() < kMostOutput) return output;
+  return Error{name + " prints more than this module can read"};
+}
+
+Result<std::string> first_output_of(const std::string& name, std::vector<std::string> arguments) {
   module::Program program;
   PATCHBAY_TRY(program.path, find_tool(name));
   program.arguments = std::move(arguments);

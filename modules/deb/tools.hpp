@@ -20,8 +20,11 @@ module::Status require_tools();
 module::Status run_tool(const std::string& name, std::vector<std::string> arguments,
                         const std::string& input = {});
 
-/// What `name` prints; a failure is an error.
+/// What `name` prints; a failure is an error, and so is more than a MiB.
 module::Result<std::string> output_of(const std::string& name, std::vector<std::string> arguments);
+/// The same, of which only the first MiB is there; its last line may be cut.
+module::Result<std::string> first_output_of(const std::string& name,
+                                            std::vector<std::string> arguments);
 
 /// Lines without their ends; no empty last one.
 std::vector<std::string> lines_of(const std::string& text);

@@ -1,132 +1,29 @@
 #!/usr/bin/env python3
 """The module `deb` in a real Debian: real packages, real dpkg, apt and maintainer scripts.
 
-usage: deb_test.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar PATCHBAY-ARTIFACT
+usage: deb_test.py DIRECTORY-OF-PACKAGES SYSTEM.tar PATCHBAY-ARTIFACT [--all] [CASE...]
 
-DIRECTORY-OF-PACKAGES-next has the next version of the same packages.
+Of the maintainer scripts that fail or are cut some are taken, with --all every one.
+
+SYSTEM.tar is made by deb_system.py. DIRECTORY-OF-PACKAGES-next has the next version of the same packages.
 """
-import base64
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import time
-import unittest
 
-import debian
+import deb_system
+from deb_system import readme
 
-PACKAGES, ROOT_TAR, ARTIFACT_TOOL = sys.argv[1:4]
-README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")
-SKIPPED = 77
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../scenarios"))
+import artifact  # noqa: E402
 
-# Every maintainer script says that it ran, may fail, and may be where the power goes.
-SCRIPT = """#!/bin/sh
-echo "NAME-VERSION STAGE $1" >> /var/log/stages
-if [ "$(cat /fail-at 2>/dev/null)" = "NAME-VERSION STAGE $1" ]; then exit 1; fi
-if [ "$(cat /cut-at 2>/dev/null)" = "NAME-VERSION STAGE $1" ]; then rm /cut-at; kill -9 -1; fi
-EXTRA
-exit 0
-"""
-STAGES = ("preinst", "postinst", "prerm", "postrm")
+PACKAGES, SYSTEM_TAR, ARTIFACT_TOOL = sys.argv[1:4]
+EVERY = 1 if "--all" in sys.argv else 3
 
 
-def readme(beginning):
-    """The command of README that begins so, as a root user pastes it."""
-    with open(README, encoding="utf-8") as file:
-        [line] = [line for line in re.findall(r"^[^`\n]+$", file.read(), re.MULTILINE) if line.startswith(beginning)]
-    return line.split("  #")[0].replace("sudo ", "").strip()
-
-
-class System(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.base = debian.unpack(ROOT_TAR)
-        cls.addClassCleanup(cls.base.remove)
-        debian.packages_into(cls.base, PACKAGES)
-        cls.base.run("mkdir -p /debs /build && mv /deb /build/packages")
-        cls.base.write("etc/apt/apt.conf.d/99test", 'APT::Get::Assume-Yes "true"; APT::Install-Recommends "false";')
-        cls.base.run("apt-get update -q")
-        cls.base.run(readme("sudo apt install ./build/packages/patchbay_"))
-        cls.base.run("rm -r /var/lib/apt/lists /etc/apt/apt.conf.d/99test")
-        with open(cls.base.path("var/lib/mender/device_type")) as file:
-            cls.device_type = file.read().strip().split("=")[1]
-        cls.build_packages(cls.base)
-
-    @classmethod
-    def build_packages(cls, system):
-        cls.build(system, "demo", "1.0", conffile="colour=red\n")
-        cls.build(system, "demo", "2.0", depends="libdemo (>= 2)", conffile="colour=blue\n")
-        cls.build(system, "demo", "2.1", conffile="colour=blue\n", extra={"postinst": "touch /run/reboot-required"})
-        cls.build(system, "demo", "3.0", depends="nowhere")
-        cls.build(system, "demo", "4.0", conflicts="old-friend")
-        cls.build(system, "demo", "5.0", architecture="s390x")
-        cls.build(system, "libdemo", "2.0")
-        cls.build(system, "old-friend", "1.0")
-        cls.build(system, "other", "1.0", extra={"postinst": "sleep 4"})
-        cls.build(system, "served", "1.0", extra={"postinst": "invoke-rc.d demo-service restart || true"})
-        cls.build(system, "large", "1.0", conffile=base64.encodebytes(os.urandom(200_000)).decode())
-        cls.build(system, "big", "1.0", installed_kib=2 ** 40)
-
-    @classmethod
-    def build(cls, system, name, version, depends="", conflicts="", conffile="", architecture="all", extra=None,
-              installed_kib=10):
-        top = "build/%s-%s" % (name, version)
-        control = ["Package: " + name, "Version: " + version, "Architecture: " + architecture,
-                   "Maintainer: Test <test@example.com>", "Description: for tests", "Installed-Size: %d" % installed_kib]
-        control += ["Depends: " + depends] if depends else []
-        control += ["Conflicts: " + conflicts] if conflicts else []
-        system.write(top + "/DEBIAN/control", "\n".join(control) + "\n")
-        system.write(top + "/usr/share/%s/version" % name, version + "\n")
-        if conffile:
-            system.write(top + "/etc/%s.conf" % name, conffile)
-            system.write(top + "/DEBIAN/conffiles", "/etc/%s.conf\n" % name)
-        for stage in STAGES:
-            text = SCRIPT.replace("NAME", name).replace("VERSION", version).replace("STAGE", stage)
-            system.write(top + "/DEBIAN/" + stage, text.replace("EXTRA", (extra or {}).get(stage, "")), 0o755)
-        system.run("dpkg-deb --root-owner-group -b /%s /debs/%s_%s.deb" % (top, name, version))
-
-    def setUp(self):
-        self.system = debian.System(self.base.base, layered=True)
-        self.addCleanup(self.system.remove)
-        self.run_in = self.system.run
-        self.run_in("dpkg -i /debs/demo_1.0.deb && echo 'colour=green' > /etc/demo.conf")
-
-    # --- steps ---
-
-    def artifact(self, *debs, meta=None):
-        arguments = [ARTIFACT_TOOL, "write", "deb", "--artifact-name", "new", "--device-type", self.device_type]
-        for deb in debs:
-            arguments += ["--file", deb if "/" in deb else os.path.join(self.base.base, "debs", deb + ".deb")]
-        if meta is not None:
-            self.system.write("tmp/meta.json", json.dumps(meta))
-            arguments += ["--meta-data", self.system.path("tmp/meta.json")]
-        os.makedirs(self.system.path("tmp"), exist_ok=True)
-        subprocess.run(arguments + ["-o", self.system.path("tmp/new.mender")], check=True)
-
-    def install(self, *debs, meta=None, code=0):
-        self.artifact(*debs, meta=meta)
-        return self.run_in("patchbay install /tmp/new.mender", code=code)
-
-    def version(self, name="demo"):
-        return self.run_in("dpkg-query -W -f '${db:Status-Abbrev}${Version}' %s 2>/dev/null || true" % name)
-
-    def assert_old(self):
-        self.assertEqual(self.version(), "ii 1.0")
-        self.assertIn(self.version("libdemo"), ("", "un "))
-        self.assertEqual(self.run_in("cat /usr/share/demo/version /etc/demo.conf"), "1.0\ncolour=green\n")
-        self.assertEqual(self.run_in("dpkg --audit"), "")
-        self.assertEqual(self.run_in("test ! -e /usr/share/libdemo || echo left"), "")
-        self.assert_tidy()
-
-    trees = "/var/lib/mender/modules/v3/payloads"
-
-    def assert_tidy(self):
-        self.assertEqual(self.run_in("find %s -mindepth 1" % self.trees), "")
-
-
-class Debs(System):
+class Debs(deb_system.DebCase):
     # --- what a person asks for ---
 
     def test_the_commands_of_the_readme(self):
@@ -159,16 +56,44 @@ class Debs(System):
                 self.assert_tidy()
 
     def test_under_debians_mender_client(self):
-        self.run_in("apt-get update -q && apt-get install -qy --no-install-recommends mender-client && "
-                    "cp /usr/lib/patchbay/modules/v3/deb /usr/share/mender/modules/v3/deb && mkdir -p /etc/mender && "
+        self.install_beside("mender-client")
+        self.run_in("cp /usr/lib/patchbay/modules/v3/deb /usr/share/mender/modules/v3/deb && mkdir -p /etc/mender && "
                     "echo artifact_name=old > /etc/mender/artifact_info")
         mender = "mender --no-syslog "
-        self.trees += "/*"  # that client leaves the empty directory of the payload
         self.artifact("demo_2.0", "libdemo_2.0")
         self.run_in(mender + "install /tmp/new.mender")
         self.assertEqual((self.version(), self.version("libdemo")), ("ii 2.0", "ii 2.0"))
         self.run_in(mender + "rollback")
+        # That client leaves the empty directory of the payload.
+        self.run_in("rmdir %s/*" % deb_system.TREES)
         self.assert_old()
+
+    # --- at boot ---
+
+    def test_the_unit_that_runs_at_boot(self):
+        unit = self.run_in("cat /lib/systemd/system/patchbay-resume.service")
+        command = re.search("^ExecStart=(.*)", unit, re.MULTILINE)[1]
+        fine = [0] + [int(code) for code in re.search("^SuccessExitStatus=(.*)", unit, re.MULTILINE)[1].split()]
+
+        def boot(code, *words):
+            said = self.run_in(command, code=code)
+            for word in words:
+                self.assertIn(word, said)
+        self.assertIn(2, fine)
+        boot(2)
+        # What waits for somebody goes on waiting.
+        self.install("demo_2.0", "libdemo_2.0")
+        boot(2, "waits")
+        self.assertEqual(self.version(), "ii 2.0")
+        self.run_in("patchbay rollback")
+        self.assert_old()
+        # What was cut is undone; that the update has failed makes the unit fail, which somebody may see.
+        self.assertNotIn(1, fine)
+        self.system.write("cut-at", "demo-2.0 postinst configure")
+        self.install("demo_2.0", "libdemo_2.0", code=None)
+        boot(1, "as before")
+        self.assert_old()
+        boot(2)
 
     # --- services ---
 
@@ -246,7 +171,7 @@ class Debs(System):
 
     def test_rollback_brings_back_version_files_and_edited_configuration(self):
         self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
-        self.assertEqual(self.run_in("cat /etc/demo.conf"), "colour=blue\n")
+        self.assertEqual(self.run_in(deb_system.LOOK).split("/var/lib/mender")[0], deb_system.NEW)
         self.run_in("patchbay rollback", code=None)
         self.assert_old()
 
@@ -283,6 +208,17 @@ class Debs(System):
         self.run_in("rm -f /run/reboot-required")
         self.assertIn("reboot", self.install("demo_2.1", code=4).lower())
 
+    def test_a_kernel_gets_a_reboot_unless_the_artifact_says_otherwise(self):
+        kernel = "linux-image-6.1.0-99-demo"
+        for meta, code in ((None, 4), ({"reboot": "never"}, 0)):
+            with self.subTest(meta=meta):
+                self.run_in("test ! -e /run/reboot-required")
+                said = self.install(kernel + "_6.1.99-1", meta=meta, code=code).lower()
+                self.assertEqual("reboot" in said, code == 4, said)
+                self.assertEqual(self.version(kernel), "ii 6.1.99-1")
+                self.run_in("patchbay rollback")
+                self.assertIn(self.version(kernel), ("", "un "))
+
     def test_plan_says_what_would_change_and_changes_nothing(self):
         self.artifact("demo_2.0", "libdemo_2.0", "large_1.0")
         said = self.run_in("patchbay plan /tmp/new.mender")
@@ -294,10 +230,31 @@ class Debs(System):
 
     def test_another_apt_is_waited_for(self):
         self.artifact("demo_2.0", "libdemo_2.0")
-        said = self.run_in("(apt-get install -qy /debs/other_1.0.deb > /tmp/apt.log 2>&1; echo done >> /tmp/apt.log) & "
+        said = self.run_in("(apt-get install -qy /debs/patient_1.0.deb > /tmp/apt.log 2>&1; echo done >> /tmp/apt.log) & "
                            "sleep 1; patchbay install /tmp/new.mender && wait && cat /tmp/apt.log")
         self.assertIn("done", said)
-        self.assertEqual((self.version(), self.version("other")), ("ii 2.0", "ii 1.0"))
+        self.assertEqual((self.version(), self.version("patient")), ("ii 2.0", "ii 1.0"))
+
+    def test_links_devices_and_rights_come_back(self):
+        look = "cd /usr/share/odd && find . -printf '%p %y %m %U:%G %l %n %s\\n' | sort && getcap -r . 2> /dev/null; cat 'with space' 2>&1 || true"
+        self.run_in("dpkg -i /debs/odd_1.0.deb && chown 12:34 /usr/share/odd/owned && rm -rf /var/cache/apt/archives/*.deb")
+        old = self.run_in(look)
+        for word in ("pipe p", "null c", "program f 4755", "link l 777 0:0 /etc/odd-target", "hard f 644 0:0  2", "owned f 640 12:34"):
+            self.assertIn(word, old)
+        self.install("odd_2.0")
+        self.assertNotEqual(self.run_in(look), old)
+        self.run_in("patchbay rollback")
+        self.assertEqual(self.run_in(look), old)
+        self.assertEqual(self.run_in("dpkg --audit; dpkg --verify odd"), "")
+
+    def test_a_package_with_very_many_files_comes_back_whole(self):
+        count = "find /usr/share/many | wc -l; dpkg --verify many"
+        self.run_in("dpkg -i /debs/many_1.0.deb")
+        old = self.run_in(count)
+        self.install("many_2.0")
+        self.assertNotEqual(self.run_in(count), old)
+        self.run_in("patchbay rollback")
+        self.assertEqual(self.run_in(count), old)
 
     # --- what is refused, before anything is changed ---
 
@@ -349,9 +306,38 @@ class Debs(System):
 
     # --- failures and cuts ---
 
+    def test_the_commit_looks_whether_all_is_still_there(self):
+        self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
+        self.run_in("dpkg --force-depends --remove libdemo")
+        self.assertIn("libdemo is not installed", self.run_in("patchbay commit", code=1))
+        self.assert_old()
+
+    def test_rollback_after_the_packages_have_been_committed(self):
+        refuses = "#!/bin/sh\ncase $1 in SupportsRollback) echo Yes ;; ArtifactCommit) echo refused >&2; exit 1 ;; esac\n"
+        self.system.write("usr/share/mender/modules/v3/refuses", refuses, 0o755)
+        files = []
+        for name in ("demo_2.0", "libdemo_2.0"):
+            with open(self.base.path("debs/%s.deb" % name), "rb") as file:
+                files.append((name + ".deb", file.read()))
+        os.makedirs(self.system.path("tmp"))
+        payloads = [artifact.payload("deb", files, meta={"conffiles": "new"}), artifact.payload("refuses", [("x", b"x")])]
+        artifact.write(self.system.path("tmp/new.mender"), payloads, device_types=(self.device_type,))
+        self.run_in("patchbay install /tmp/new.mender")
+        self.assertEqual(self.run_in(deb_system.LOOK).split("/var/lib/mender")[0], deb_system.NEW)
+        self.assertIn("refused", self.run_in("patchbay commit", code=1))
+        self.assert_old()
+
+    def test_a_rollback_that_fails_says_so_and_what_to_do(self):
+        self.install("demo_2.0", "libdemo_2.0")
+        self.system.write("fail-at", "demo-1.0 postinst configure")
+        self.assertIn("needs a person", self.run_in("patchbay rollback", code=3))
+        self.assertIn("demo (--configure)", self.run_in("cat /var/lib/mender/deployments.*.log"))
+        self.run_in("rm /fail-at && dpkg --configure -a")
+        self.assertEqual(self.version(), "ii 1.0")
+
     def test_failing_maintainer_scripts_are_undone(self):
         for stage in ("demo-2.0 preinst upgrade", "demo-2.0 postinst configure", "libdemo-2.0 postinst configure",
-                      "demo-1.0 prerm upgrade"):
+                      "demo-1.0 prerm upgrade")[::EVERY]:
             with self.subTest(stage=stage):
                 self.system.write("fail-at", stage)
                 self.install("demo_2.0", "libdemo_2.0", code=None)
@@ -362,7 +348,7 @@ class Debs(System):
 
     def test_the_power_goes_in_a_maintainer_script(self):
         for stage in ("libdemo-2.0 preinst install", "libdemo-2.0 postinst configure", "demo-1.0 prerm upgrade",
-                      "demo-2.0 preinst upgrade", "demo-1.0 postrm upgrade", "demo-2.0 postinst configure"):
+                      "demo-2.0 preinst upgrade", "demo-1.0 postrm upgrade", "demo-2.0 postinst configure")[::EVERY]:
             with self.subTest(stage=stage):
                 self.system.write("cut-at", stage)
                 self.install("demo_2.0", "libdemo_2.0", code=None)
@@ -373,7 +359,7 @@ class Debs(System):
 
     def test_the_power_goes_while_it_is_undone(self):
         for stage in ("demo-2.0 prerm upgrade", "demo-1.0 preinst upgrade", "demo-2.0 postrm upgrade",
-                      "demo-1.0 postinst configure", "libdemo-2.0 prerm remove", "libdemo-2.0 postrm purge"):
+                      "demo-1.0 postinst configure", "libdemo-2.0 prerm remove", "libdemo-2.0 postrm purge")[::EVERY]:
             with self.subTest(stage=stage):
                 self.install("demo_2.0", "libdemo_2.0")
                 self.system.write("cut-at", stage)
@@ -390,7 +376,4 @@ class Debs(System):
 
 
 if __name__ == "__main__":
-    if os.geteuid() != 0 or not os.path.exists(ROOT_TAR):
-        print("skipped: needs root, to enter another system")
-        sys.exit(SKIPPED)
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:], verbosity=2)
+    deb_system.run(SYSTEM_TAR, ARTIFACT_TOOL, [word for word in sys.argv[4:] if word != "--all"])

@@ -6,20 +6,45 @@ import tempfile
 
 ENTER = r"""
 set -e
-if [ -n "$2" ]; then mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"; root=$2/root
-else root=$1; fi
-mount -t proc proc "$root/proc"; mount --bind /dev "$root/dev"
+base=$1 layer=$2 command=$3
+shift 3
+if [ -n "$layer" ]; then
+  root=$layer/root
+  mount -t overlay overlay -o "lowerdir=$base,upperdir=$layer/upper,workdir=$layer/work" "$root"
+else
+  # Where it lies, programs may be kept from running.
+  root=$base
+  mount --bind "$root" "$root"
+  mount -o remount,bind,exec,suid,dev "$root"
+fi
+mount -t proc proc "$root/proc"
+mount --bind /dev "$root/dev"
+for shared; do
+  mkdir -p "$root$shared"
+  mount --bind "$shared" "$root$shared"
+done
 exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    sh -c "$3"
+    sh -c "$command"
 """
+ROOM = 2 << 30  # several tests may run at once
+
+
+def _place():
+    """Where systems lie: in memory if there is room, as dpkg syncs each file that it writes."""
+    memory = "/dev/shm"
+    with open("/proc/meminfo", encoding="ascii") as file:
+        available = {line.split(":")[0]: int(line.split()[1]) << 10 for line in file}.get("MemAvailable", 0)
+    usable = os.access(memory, os.W_OK) and min(shutil.disk_usage(memory).free, available) > ROOM
+    return memory if usable else "/var/tmp"
 
 
 class System:
     """Commands run in mounts and processes of their own: what they start is gone when they end."""
 
-    def __init__(self, base, layered):
-        self.base = base
-        self.layer = tempfile.mkdtemp(prefix="patchbay-layer-", dir="/var/tmp") if layered else ""
+    def __init__(self, base, layered, shared=()):
+        """`shared`: directories of this machine that are there, too, under the same names."""
+        self.base, self.shared = base, list(shared)
+        self.layer = tempfile.mkdtemp(prefix="patchbay-layer-", dir=_place()) if layered else ""
         if layered:
             for name in ("upper", "work", "root"):
                 os.mkdir(os.path.join(self.layer, name))
@@ -40,7 +65,7 @@ class System:
 
     def start(self, command):
         return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ENTER, "sh",
-                                 self.base, self.layer, command],
+                                 self.base, self.layer, command, *self.shared],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def run(self, command, code=0):
@@ -56,7 +81,7 @@ class System:
 
 
 def unpack(tar):
-    base = tempfile.mkdtemp(prefix="patchbay-debian-", dir="/var/tmp")
+    base = tempfile.mkdtemp(prefix="patchbay-debian-", dir=_place())
     subprocess.run(["tar", "-C", base, "--numeric-owner", "-xf", tar], check=True)
     return System(base, layered=False)
 
@@ -65,3 +90,9 @@ def packages_into(system, directory):
     """Copies the packages in `directory` to /deb of the system."""
     shutil.copytree(directory, system.path("deb"),
                     ignore=lambda _, names: [name for name in names if not name.endswith(".deb")])
+
+
+def pack(system, tar):
+    """The opposite of unpack()."""
+    subprocess.run(["tar", "-C", system.base, "--numeric-owner", "-cf", tar + ".part", "."], check=True)
+    os.rename(tar + ".part", tar)
