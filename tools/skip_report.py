@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Names every test that CTest skipped, and fails on the unexpected ones with --strict.
 
-usage: skip_report.py [--strict] EXPECTED_SKIPS JUNIT.XML...
+usage: skip_report.py [--strict] [--all LIST] EXPECTED_SKIPS JUNIT.XML...
+
+With --all, a test that LIST (what `ctest -N` prints) has and no report has counts as skipped.
 
 A skipped test is a check that nobody made. On a desk that is a note (no strace here, not root);
 in CI it is a failure unless EXPECTED_SKIPS names the test with a reason.
 """
 
+import argparse
 import pathlib
 import re
 import sys
@@ -34,11 +37,32 @@ def skipped_tests(junit):
     return len(cases), skipped
 
 
+def plain(name):
+    """A name without its parameter, which may be an address and differ between builds."""
+    return name.partition("  # GetParam")[0]
+
+
+def in_no_report(listing, reports):
+    """Names that are in what `ctest -N` has printed, but in none of the reports."""
+    listed = re.findall(r"^ *Test +#\d+: (.*)$", pathlib.Path(listing).read_text(encoding="utf-8"), re.MULTILINE)
+    ran = {plain(case.get("name")) for report in reports for case in ElementTree.parse(report).getroot().iter("testcase")}
+    return [name for name in map(plain, listed) if name not in ran]
+
+
 def main(arguments):
-    strict = "--strict" in arguments
-    expected, *reports = [word for word in arguments if word != "--strict"]
-    rows = expected_skips(expected)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--strict", action="store_true")
+    parser.add_argument("--all", dest="listing")
+    parser.add_argument("expected")
+    parser.add_argument("reports", nargs="*")
+    options = parser.parse_args(arguments)
+    strict, reports = options.strict, options.reports
+    rows = expected_skips(options.expected)
     unexpected = 0
+    if options.listing:
+        for name in in_no_report(options.listing, reports):
+            unexpected += 1
+            print(f"     {name}: RUN BY NO STEP")
     for report in reports:
         preset = pathlib.Path(report).parent.name
         total, skipped = skipped_tests(report)

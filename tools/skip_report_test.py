@@ -53,6 +53,17 @@ class SkipReport(unittest.TestCase):
         with self.assertRaises(ValueError):
             self.report("^dev/os\n", "--strict")
 
+    def test_what_no_step_has_run_fails_when_strict(self):
+        listing = self.folder / "all.txt"
+        rows = "^dev/os\\.File\\.Fills  needs a file system of its own\n"
+        names = "  Test  #1: os.File.Writes\n  Test #12: os.File.FillsDisk  # GetParam() = <B0>\n"
+        listing.write_text(names, encoding="utf-8")
+        self.assertEqual(self.report(rows, "--strict", "--all", str(listing))[0], 0)
+        listing.write_text(names + "  Test #13: os.File.Forgotten\n", encoding="utf-8")
+        code, text = self.report(rows, "--strict", "--all", str(listing))
+        self.assertEqual(code, 1)
+        self.assertIn("os.File.Forgotten: RUN BY NO STEP", text)
+
     def test_strict_needs_a_report(self):
         rows = self.folder / "expected.txt"
         rows.write_text("", encoding="utf-8")
