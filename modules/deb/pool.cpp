@@ -95,7 +95,8 @@ std::string path_in_listing(const std::string& line) {
 
 /// Those paths that a package would make; directories come before what is in them.
 Result<std::string> absent_paths(const std::string& deb) {
-  PATCHBAY_TRY(const auto listing, first_output_of("dpkg-deb", {"--contents", deb}));
+  PATCHBAY_TRY(auto listing, first_output_of("dpkg-deb", {"--contents", deb}));
+  listing.erase(listing.rfind('\n') + 1);
   std::string absent;
   for (const std::string& line : lines_of(listing)) {
     const std::string path = path_in_listing(line);
