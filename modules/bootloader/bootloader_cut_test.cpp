@@ -95,6 +95,7 @@ TEST_P(BootloaderCuts, GivenCutAtAnyChangingCall_WhenClientGoesOn_ThenAllOldOrAl
     if (rig.starts() != row.wanted) trouble_ += "in the end starts " + rig.starts() + "\n";
     if (row.wanted == std::string{"old"} && rig.device() != old)
       trouble_ += "not every byte is back\n";
+    if (!rig.is_locked()) trouble_ += "the boot partitions are not locked again\n";
     if (!trouble_.empty())
       failures.push_back("cut " + std::to_string(nth) + ", before " + made.call + " " +
                          made.subject + "\n" + trouble_);

@@ -223,6 +223,22 @@ TEST_P(Bootloader, GivenPayloadThatIsNone_ThenRefused) {
   EXPECT_THAT(refused(), HasSubstr("the payload has 2 files"));
 }
 
+TEST_P(Bootloader, GivenPayloadThatLeadsElsewhere_ThenRefused) {
+  const auto image = rig_->tree() / "files/loader.img";
+  write_text(*rig_ / "elsewhere", LoaderRig::loader("new"));
+  for (const auto& make : {"ln -s " + (*rig_ / "elsewhere") + " " + image, "mkfifo " + image,
+                           "mkdir " + image, "mknod " + image + " c 1 5"}) {
+    std::filesystem::remove_all(image);
+    ASSERT_EQ(shell(make).exit_code, 0) << make;
+    EXPECT_THAT(refused(), HasSubstr("loader.img is not a regular file")) << make;
+  }
+}
+
+TEST_P(Bootloader, GivenImageLargerThanAnyLoader_ThenRefused) {
+  std::filesystem::resize_file(rig_->tree() / "files/loader.img", 64UL * 1024 * 1024 + 1);
+  EXPECT_THAT(refused(), HasSubstr("no boot loader has more than 64.0 MiB"));
+}
+
 // What artifact and settings may say, and what they may not.
 class BootloaderRequest : public BootloaderBase {
  protected:
@@ -344,6 +360,72 @@ TEST_F(BootloaderRequest, GivenVersionToLookFor_WhenAnotherOneRuns_ThenCommitFai
   succeed("ArtifactCommit");
 }
 
+TEST_F(BootloaderRequest, GivenImagesWithPathsForNames_ThenRefused) {
+  rig_->tree().payload("second", LoaderRig::loader("new"));
+  for (const std::string name : {"../meta-data", "/etc/passwd", "files/second"}) {
+    rig_->meta_data(R"({"images": {"A": "loader.img", "B": ")" + name + "\"}}");
+    EXPECT_THAT(refused(), HasSubstr("the payload has no file '" + name + "'"));
+  }
+  rig_->meta_data(R"({"images": {"A": "loader.img", "B": ".."}})");
+  EXPECT_THAT(refused(), HasSubstr("/.. is not a regular file"));
+}
+
+TEST_F(BootloaderRequest, GivenDiskWithSectorsOf4096Bytes_ThenInstalledAndPutBack) {
+  for (const auto kind : {LoaderKind::bytes, LoaderKind::order, LoaderKind::variable}) {
+    rig_ = std::make_unique<LoaderRig>(kind, 4096U);
+    before_ = rig_->device();
+    update();
+    EXPECT_EQ(rig_->starts(), "new");
+    succeed("ArtifactRollback");
+    EXPECT_TRUE(rig_->device() == before_);
+  }
+  rig_ = std::make_unique<LoaderRig>(LoaderKind::bytes, 4096U);
+  before_ = rig_->device();
+  auto json = rig_->settings();
+  rig_->configure(json.replace(json.find("8192"), 4, "8704"));
+  EXPECT_THAT(refused(), HasSubstr("is not where a sector of 4096 bytes begins"));
+}
+
+TEST_F(BootloaderRequest, GivenDiskThatTakesNoWrites_ThenInstallFailsAndNothingHasChanged) {
+  succeed("Download");
+  ASSERT_EQ(shell("blockdev --setro " + rig_->disk()).exit_code, 0);
+  EXPECT_THAT(fail("ArtifactInstall"), HasSubstr(rig_->disk()));
+  ASSERT_EQ(shell("blockdev --setrw " + rig_->disk()).exit_code, 0);
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_F(BootloaderRequest, GivenFlashThatIsWornOut_ThenNoticedAndPutBackAsSoonAsItCanBe) {
+  make(LoaderKind::flash);
+  succeed("Download");
+  write_text(*rig_ / "worn", "");
+  EXPECT_THAT(fail("ArtifactInstall"),
+              AllOf(HasSubstr("does not come back from there; is the flash worn out?"),
+                    HasSubstr("could not be undone yet")));
+  std::filesystem::remove(*rig_ / "worn");
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == before_);
+}
+
+TEST_F(BootloaderRequest, GivenDamagedBackup_WhenRolledBack_ThenOldCopyStartsAndThatIsNoSuccess) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  shell("printf broken | dd conv=notrunc of=" + (rig_->tree() / "tmp/old-loader-B"));
+  EXPECT_THAT(fail("ArtifactRollback"), HasSubstr("is damaged"));
+  EXPECT_EQ(rig_->starts(), "old");
+}
+
+TEST_F(BootloaderRequest, GivenFullBootPartition_ThenRefusedBeforeAnythingIsTouched) {
+  make(LoaderKind::file);
+  const auto top = *rig_ / "esp";
+  ASSERT_EQ(shell("cp -a " + top + " " + top + "2 && mount -t tmpfs -o size=100k full " + top +
+                  " && cp -a " + top + "2/. " + top)
+                .exit_code,
+            0);
+  EXPECT_THAT(refused(), HasSubstr("free"));
+  shell("umount " + top);
+}
+
 TEST_F(BootloaderRequest, GivenMachineThatWentBack_WhenCommitted_ThenSaidSo) {
   succeed("Download");
   succeed("ArtifactInstall");
@@ -395,7 +477,22 @@ TEST_F(BootloaderRequest, GivenEmmcUpdate_ThenOnlyBootPartitionBitsChangeAndTheL
   make(LoaderKind::emmc);
   update();
   EXPECT_EQ(read_text(*rig_ / "card")[179], 0x50) << "BOOT_ACK stays";
-  EXPECT_EQ(read_text(*rig_ / "force_ro"), "1");
+  EXPECT_TRUE(rig_->is_locked());
+}
+
+// Killed as soon as the lock is lifted: all bytes are as they were, and only the lock is not.
+TEST_F(BootloaderRequest, GivenEmmcAndKillBeforeTheFirstByte_ThenNextCallLocksAgain) {
+  for (const std::string next : {"ArtifactRollback", "ArtifactFailure", "Cleanup"}) {
+    for (unsigned nth = 1;; ++nth) {
+      make(LoaderKind::emmc);
+      succeed("Download");
+      ASSERT_TRUE(rig_->tree().call_and_cut("ArtifactInstall", nth).reached);
+      if (!rig_->is_locked()) break;
+    }
+    ASSERT_TRUE(rig_->device() == before_);
+    succeed(next);
+    EXPECT_TRUE(rig_->is_locked()) << next;
+  }
 }
 
 TEST_F(BootloaderRequest, GivenCardThatStartsFromUserArea_ThenRefused) {
@@ -430,6 +527,105 @@ TEST_F(BootloaderRequest, GivenFileAreaWithoutLoader_ThenAskedWhetherItIsMounted
   EXPECT_THAT(rig_->call("Download").err, HasSubstr("is the EFI system partition mounted?"));
   std::filesystem::create_symlink("/etc/passwd", path);
   EXPECT_THAT(rig_->call("Download").err, HasSubstr("is not a regular file"));
+}
+
+// A call that fails, because what chooses the copy does not answer: it says so, and once that is
+// well again the client's next calls bring the update to its end. "old" means every byte.
+struct FailingRow {
+  const char* name;
+  std::vector<std::string> before;
+  const char* verb;
+  std::string state;
+  std::vector<std::string> after;
+  const char* wanted;
+};
+
+void PrintTo(const FailingRow& row, std::ostream* out) {
+  *out << row.name;
+}
+
+const FailingRow kFailingRows[] = {
+    {"Download", {}, "status", "Download", {"Cleanup"}, "old"},
+    {"Install",
+     {"Download"},
+     "try",
+     "ArtifactInstall",
+     {"ArtifactRollback", "ArtifactFailure", "Cleanup"},
+     "old"},
+    {"InstallThenNoRollback", {"Download"}, "try", "ArtifactInstall", {"Cleanup"}, "old"},
+    {"InstallThenAgain",
+     {"Download"},
+     "try",
+     "ArtifactInstall",
+     {"ArtifactInstall", "reboot", "ArtifactCommit", "Cleanup"},
+     "new"},
+    {"VerifyReboot",
+     {"Download", "ArtifactInstall", "reboot"},
+     "status",
+     "ArtifactVerifyReboot",
+     {"ArtifactRollback", "reboot", "ArtifactVerifyRollbackReboot", "ArtifactFailure", "Cleanup"},
+     "old"},
+    {"Commit",
+     {"Download", "ArtifactInstall", "reboot"},
+     "keep",
+     "ArtifactCommit",
+     {"ArtifactRollback", "reboot", "ArtifactVerifyRollbackReboot", "ArtifactFailure", "Cleanup"},
+     "old"},
+    {"CommitThenAgain",
+     {"Download", "ArtifactInstall", "reboot"},
+     "keep",
+     "ArtifactCommit",
+     {"ArtifactCommit", "Cleanup"},
+     "new"},
+    {"Rollback",
+     {"Download", "ArtifactInstall"},
+     "keep",
+     "ArtifactRollback",
+     {"ArtifactRollback", "Cleanup"},
+     "old"},
+    {"RollbackAfterCommit",
+     {"Download", "ArtifactInstall", "reboot", "ArtifactCommit"},
+     "keep",
+     "ArtifactRollback",
+     {"ArtifactRollback", "Cleanup"},
+     "old"},
+    {"Failure",
+     {"Download", "ArtifactInstall"},
+     "keep",
+     "ArtifactFailure",
+     {"ArtifactFailure", "Cleanup"},
+     "old"},
+    {"Cleanup", {"Download", "ArtifactInstall"}, "keep", "Cleanup", {"Cleanup"}, "old"},
+};
+
+class BootloaderFailure : public BootloaderBase, public ::testing::WithParamInterface<FailingRow> {
+ protected:
+  void SetUp() override {
+    SKIP_WHERE_IMPOSSIBLE();
+    make(LoaderKind::command);
+  }
+  void step(const std::string& what) {
+    if (what == "reboot") return rig_->reboot();
+    succeed(what);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(In, BootloaderFailure, ::testing::ValuesIn(kFailingRows),
+                         ::testing::PrintToStringParamName());
+
+TEST_P(BootloaderFailure, GivenCallThatFails_WhenClientGoesOn_ThenAllOldOrAllNew) {
+  const auto& row = GetParam();
+  for (const auto& what : row.before)
+    step(what);
+  const auto trouble = *rig_ / (std::string{"boot/fails-in-"} + row.verb);
+  write_text(trouble, "");
+  EXPECT_THAT(fail(row.state), HasSubstr(std::string{": "} + row.verb + ": "));
+  std::filesystem::remove(trouble);
+  for (const auto& what : row.after)
+    step(what);
+
+  EXPECT_EQ(rig_->starts(), row.wanted);
+  EXPECT_TRUE(row.wanted == std::string{"new"} || rig_->device() == before_);
 }
 
 }  // namespace

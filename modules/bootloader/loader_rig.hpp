@@ -19,7 +19,8 @@ class LoaderRig {
  public:
   static constexpr std::size_t kRoom = 65536;
 
-  explicit LoaderRig(LoaderKind kind);
+  /// Disks with sectors of that many bytes.
+  explicit LoaderRig(LoaderKind kind, unsigned sector = 512);
   LoaderRig(const LoaderRig&) = delete;
   LoaderRig& operator=(const LoaderRig&) = delete;
 
@@ -47,6 +48,10 @@ class LoaderRig {
   /// All bytes that the module may write.
   [[nodiscard]] std::string device();
   [[nodiscard]] std::string copy(char which);
+  /// Where the first disk is, as a device.
+  [[nodiscard]] const std::string& disk() const { return disk_->path(); }
+  /// Whether the boot partitions of a card are locked; true where there is no card.
+  [[nodiscard]] bool is_locked() const;
 
  private:
   [[nodiscard]] std::string word_in(const std::string& content) const;
@@ -57,6 +62,7 @@ class LoaderRig {
 
   TempDir directory_;
   LoaderKind kind_;
+  unsigned sector_;
   ModuleTree tree_;
   std::unique_ptr<LoopDevice> disk_;
   std::unique_ptr<LoopDevice> second_;

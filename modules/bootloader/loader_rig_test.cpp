@@ -20,6 +20,7 @@ constexpr const char* kBootId = "/proc/sys/kernel/random/boot_id";
 constexpr const char* kBootCommand = R"(#!/bin/sh
 cd DIRECTORY || exit 1
 put() { printf 'slot=%s\ntrial=%s\n' "$1" "$2" > next && sync next && mv next state && sync .; }
+if [ -e "fails-in-$1" ]; then echo "unwell in $1" >&2; exit 1; fi
 case "$1" in
   check) [ -e state ] ;;
   status) cat state ;;
@@ -68,7 +69,8 @@ std::string LoaderRig::loader(const std::string& word, std::size_t size) {
   return content + "END\n";
 }
 
-LoaderRig::LoaderRig(LoaderKind kind) : kind_{kind}, tree_{PATCHBAY_MODULE_PROGRAM, "bootloader"} {
+LoaderRig::LoaderRig(LoaderKind kind, unsigned sector)
+    : kind_{kind}, sector_{sector}, tree_{PATCHBAY_MODULE_PROGRAM, "bootloader"} {
   tree_.variable("MENDER_CONF_DIR", directory_ / "etc");
   if (kind == LoaderKind::file) {
     make_files();
@@ -117,7 +119,7 @@ void LoaderRig::make_disk() {
   if (kind_ != LoaderKind::single) disk.replace(kOffsetB, 20000, loader("older"));
   disk.replace(kSelector, 2, std::string("\x01\x00", 2));
   write_text(directory_ / "disk.img", disk);
-  disk_ = std::make_unique<LoopDevice>(directory_ / "disk.img");
+  disk_ = std::make_unique<LoopDevice>(directory_ / "disk.img", sector_);
   // For kernels that do not read partition tables.
   shell("test -e " + disk_->path() + "p1 || addpart " + disk_->path() + " 1 2048 4096");
   const auto a = copy_at(disk_->path(), kOffsetA);
@@ -169,6 +171,10 @@ void LoaderRig::make_disk() {
 
 void LoaderRig::reboot() {
   write_text(directory_ / "boot_id", "another boot\n");
+}
+
+bool LoaderRig::is_locked() const {
+  return kind_ != LoaderKind::emmc || read_text(directory_ / "force_ro") == "1";
 }
 
 std::string LoaderRig::copy(char which) {

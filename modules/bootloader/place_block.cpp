@@ -75,6 +75,12 @@ class ForceRo {
     lock.lifted_ = true;
     return lock;
   }
+  /// Locks what an earlier call, which was killed, has left open.
+  static void mend(const SlotDevice& device) {
+    ForceRo lock{slot::sysfs_file(device, "force_ro")};
+    const auto value = module::read_file(lock.path_, 16);
+    lock.lifted_ = value && value->starts_with('0');
+  }
   ForceRo(ForceRo&& other) noexcept
       : path_{std::move(other.path_)}, lifted_{std::exchange(other.lifted_, false)} {}
   ForceRo& operator=(ForceRo&&) = delete;
@@ -104,7 +110,10 @@ class BootPartition final : public BlockPlace {
 
   Result<std::uint64_t> write(const std::string& bytes) override {
     PATCHBAY_TRY(const auto old, read(bytes.size()));
-    if (old == bytes) return std::uint64_t{0};
+    if (old == bytes) {
+      ForceRo::mend(device());
+      return std::uint64_t{0};
+    }
     PATCHBAY_TRY(const auto lifted, ForceRo::lift(device()));
     return BlockPlace::write(bytes);
   }

@@ -105,14 +105,16 @@ class ByBytes final : public Selector {
 
 Result<SelectorPtr> open_bytes(const AreaSettings& area, const slot::SlotDevice& a,
                                const slot::SlotDevice& b, slot::Files files) {
-  constexpr std::uint64_t kSector = 512;
+  constexpr std::uint64_t kInFile = 512;
   const auto what = "the selector of the area '" + area.name + "'";
   PATCHBAY_TRY(auto device, slot::find_device(area.selector.device, what, files));
-  const auto start = area.selector.offset / kSector * kSector;
+  PATCHBAY_TRY(const auto own, slot::sector_size(device));
+  const auto size = std::max(own, kInFile);
+  const auto start = area.selector.offset / size * size;
   const auto at = area.selector.offset - start;
-  if (at + area.value_a.size() > kSector)
+  if (at + area.value_a.size() > size)
     return Error{what + " crosses the end of a sector: it could not be changed in one step"};
-  PATCHBAY_TRY(auto sector, slot::region_of(std::move(device), start, kSector, what));
+  PATCHBAY_TRY(auto sector, slot::region_of(std::move(device), start, size, what));
   if (slot::overlap(sector, a) || slot::overlap(sector, b))
     return Error{what + " lies within a copy of the loader"};
   return SelectorPtr{std::make_unique<ByBytes>(std::move(sector), at, area)};

@@ -25,7 +25,8 @@ class TestBoard {
  public:
   static constexpr std::size_t kSlotSize = 8 * 1024 * 1024;
 
-  explicit TestBoard(BootKind kind);
+  /// Slots with sectors of that many bytes.
+  explicit TestBoard(BootKind kind, unsigned sector = 512);
   TestBoard(const TestBoard&) = delete;
   TestBoard& operator=(const TestBoard&) = delete;
   ~TestBoard();

@@ -22,6 +22,7 @@ std::string must(const std::string& command) {
 constexpr const char* kBootCommand = R"(#!/bin/sh
 cd DIRECTORY || exit 1
 put() { printf 'slot=%s\ntrial=%s\n' "$1" "$2" > next && sync next && mv next state && sync .; }
+if [ -e "fails-in-$1" ]; then echo "unwell in $1" >&2; exit 1; fi
 case "$1" in
   check) [ -e state ] ;;
   status) cat state ;;
@@ -65,11 +66,12 @@ std::string TestBoard::missing() {
   return LoopDevice::missing();
 }
 
-TestBoard::TestBoard(BootKind kind) : kind_{kind}, tree_{PATCHBAY_MODULE_PROGRAM, "rootfs-image"} {
+TestBoard::TestBoard(BootKind kind, unsigned sector)
+    : kind_{kind}, tree_{PATCHBAY_MODULE_PROGRAM, "rootfs-image"} {
   write_text(directory_ / "a.img", image("the old system"));
   write_text(directory_ / "b.img", image("the system before"));
-  a_ = std::make_unique<LoopDevice>(directory_ / "a.img");
-  b_ = std::make_unique<LoopDevice>(directory_ / "b.img");
+  a_ = std::make_unique<LoopDevice>(directory_ / "a.img", sector);
+  b_ = std::make_unique<LoopDevice>(directory_ / "b.img", sector);
   std::filesystem::create_directory(directory_ / "root");
   mount_root();
   write_text(directory_ / "etc/mender.conf",
@@ -298,7 +300,7 @@ std::string TestBoard::image(const std::string& word, std::size_t size) {
   const auto file = scratch / "image";
   write_text(file, "");
   std::filesystem::resize_file(file, size);
-  must("mke2fs -q -t ext4 -O ^has_journal -d " + (scratch / "tree") + " " + file);
+  must("mke2fs -q -t ext4 -b 4096 -O ^has_journal -d " + (scratch / "tree") + " " + file);
   known = read_text(file);
   return known;
 }

@@ -492,6 +492,19 @@ TEST_F(RootfsImagePayload, GivenImageThatFillsNoBlock_ThenWhatIsBehindItStays) {
   EXPECT_TRUE(board_->content('B') == odd + before.substr(size));
 }
 
+TEST_F(RootfsImagePayload, GivenSectorsOf4096Bytes_ThenInstalledAndWhatIsBehindTheImageStays) {
+  board_ = std::make_unique<TestBoard>(BootKind::uboot, 4096U);
+  const auto before = board_->content('B');
+  const auto size = 3 * 1024 * 1024 + 700;
+  const auto odd = fresh_.substr(0, size);
+  const auto result = board_->download(odd);
+
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(board_->content('B') == odd + before.substr(size));
+  EXPECT_EQ(board_->call("ArtifactInstall").exit_code, 0);
+  EXPECT_EQ(board_->boot(), "B trial");
+}
+
 TEST_F(RootfsImagePayload, GivenClientWithoutSizes_ThenInstalledAllTheSame) {
   {
     const PayloadFeeder feeder{board_->tree(), {{"root.img", fresh_, "-"}}};
@@ -557,6 +570,126 @@ TEST_F(RootfsImagePayload, GivenPartlyEqualImage_ThenOnlyTheDifferenceIsWritten)
 
   EXPECT_THAT(result.err, HasSubstr("wrote 64.0 KiB of 8.0 MiB"));
   EXPECT_TRUE(board_->content('B') == changed);
+}
+
+// A call that fails, because the boot command does not answer: it says so, and once that is well
+// again the client's next calls bring the update to its end.
+struct FailingRow {
+  const char* name;
+  std::vector<std::string> before;  // "reboot" is a reboot, "Download" the download
+  const char* verb;
+  std::string state;
+  std::vector<std::string> after;
+  const char* wanted;
+};
+
+void PrintTo(const FailingRow& row, std::ostream* out) {
+  *out << row.name;
+}
+
+const FailingRow kFailingRows[] = {
+    {"Download", {}, "status", "Download", {"Cleanup"}, "A"},
+    {"Install",
+     {"Download"},
+     "try",
+     "ArtifactInstall",
+     {"ArtifactRollback", "ArtifactFailure", "Cleanup"},
+     "A"},
+    {"InstallThenNoRollback", {"Download"}, "try", "ArtifactInstall", {"Cleanup"}, "A"},
+    {"InstallThenAgain",
+     {"Download"},
+     "try",
+     "ArtifactInstall",
+     {"ArtifactInstall", "reboot", "ArtifactCommit", "Cleanup"},
+     "B"},
+    {"VerifyReboot",
+     {"Download", "ArtifactInstall", "reboot"},
+     "status",
+     "ArtifactVerifyReboot",
+     {"ArtifactRollback", "reboot", "ArtifactVerifyRollbackReboot", "ArtifactFailure", "Cleanup"},
+     "A"},
+    {"Commit",
+     {"Download", "ArtifactInstall", "reboot"},
+     "keep",
+     "ArtifactCommit",
+     {"ArtifactRollback", "reboot", "ArtifactVerifyRollbackReboot", "ArtifactFailure", "Cleanup"},
+     "A"},
+    {"CommitThenAgain",
+     {"Download", "ArtifactInstall", "reboot"},
+     "keep",
+     "ArtifactCommit",
+     {"ArtifactCommit", "Cleanup"},
+     "B"},
+    {"Rollback",
+     {"Download", "ArtifactInstall"},
+     "keep",
+     "ArtifactRollback",
+     {"ArtifactRollback", "Cleanup"},
+     "A"},
+    {"RollbackAfterCommit",
+     {"Download", "ArtifactInstall", "reboot", "ArtifactCommit"},
+     "keep",
+     "ArtifactRollback",
+     {"ArtifactRollback", "reboot", "ArtifactVerifyRollbackReboot", "Cleanup"},
+     "A"},
+    {"VerifyRollbackReboot",
+     {"Download", "ArtifactInstall", "reboot", "ArtifactRollback", "reboot"},
+     "status",
+     "ArtifactVerifyRollbackReboot",
+     {"ArtifactVerifyRollbackReboot", "ArtifactFailure", "Cleanup"},
+     "A"},
+    {"Failure",
+     {"Download", "ArtifactInstall"},
+     "keep",
+     "ArtifactFailure",
+     {"ArtifactFailure", "Cleanup"},
+     "A"},
+    {"Cleanup", {"Download", "ArtifactInstall"}, "keep", "Cleanup", {"Cleanup"}, "A"},
+};
+
+class RootfsImageFailure : public ::testing::TestWithParam<FailingRow> {
+ protected:
+  void SetUp() override {
+    SKIP_WHERE_IMPOSSIBLE();
+    board_ = std::make_unique<TestBoard>(BootKind::command);
+    fresh_ = board_->image("the new system");
+  }
+  CallResult call(const std::string& state) {
+    return state == "Download" ? board_->download(fresh_) : board_->call(state);
+  }
+  void step(const std::string& what) {
+    if (what == "reboot") {
+      board_->reboot();
+      return;
+    }
+    const auto result = call(what);
+    EXPECT_EQ(result.exit_code, 0) << what << ": " << result.err;
+  }
+
+  std::unique_ptr<TestBoard> board_;
+  std::string fresh_;
+};
+
+INSTANTIATE_TEST_SUITE_P(In, RootfsImageFailure, ::testing::ValuesIn(kFailingRows),
+                         ::testing::PrintToStringParamName());
+
+TEST_P(RootfsImageFailure, GivenCallThatFails_WhenClientGoesOn_ThenOneSlotIsBootedForGood) {
+  const auto& row = GetParam();
+  const auto old = board_->content('A');
+  for (const auto& what : row.before)
+    step(what);
+  const auto trouble = *board_ / (std::string{"boot/fails-in-"} + row.verb);
+  write_text(trouble, "");
+  const auto failed = call(row.state);
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, HasSubstr(std::string{": "} + row.verb + ": "));
+  std::filesystem::remove(trouble);
+  for (const auto& what : row.after)
+    step(what);
+
+  EXPECT_EQ(board_->boot(), row.wanted);
+  EXPECT_TRUE(board_->content('A') == old);
+  EXPECT_EQ(board_->reboot(), row.wanted[0]);
 }
 
 }  // namespace

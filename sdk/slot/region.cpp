@@ -31,15 +31,6 @@ std::optional<std::uint64_t> number_in(const std::string& path) {
   return number;
 }
 
-Result<std::uint64_t> sector_of(const SlotDevice& device) {
-  if (device.kind != Kind::block) return 1;
-  const Fd fd{::open(device.path.c_str(), O_RDONLY | O_CLOEXEC)};
-  int sector = 0;
-  if (!fd || ::ioctl(fd.get(), BLKSSZGET, &sector) != 0 || sector <= 0)
-    return Error::from_errno(errno, "ask for the sector size of " + device.path);
-  return static_cast<std::uint64_t>(sector);
-}
-
 Status check_partitions(SlotDevice& region, const std::string& what) {
   if (region.kind != Kind::block) return Done{};
   const auto disk = sysfs_file(region, "");
@@ -70,6 +61,15 @@ std::string sysfs_file(const SlotDevice& device, const std::string& name) {
          std::to_string(minor(device.device)) + "/" + name;
 }
 
+Result<std::uint64_t> sector_size(const SlotDevice& device) {
+  if (device.kind != Kind::block) return 1;
+  const Fd fd{::open(device.path.c_str(), O_RDONLY | O_CLOEXEC)};
+  int sector = 0;
+  if (!fd || ::ioctl(fd.get(), BLKSSZGET, &sector) != 0 || sector <= 0)
+    return Error::from_errno(errno, "ask for the sector size of " + device.path);
+  return static_cast<std::uint64_t>(sector);
+}
+
 Result<SlotDevice> region_of(SlotDevice device, std::uint64_t start,
                              std::optional<std::uint64_t> size, const std::string& what) {
   const auto whole = device.size;
@@ -77,7 +77,7 @@ Result<SlotDevice> region_of(SlotDevice device, std::uint64_t start,
     return Error{what + ": bytes from " + std::to_string(start) +
                  (size ? ", " + std::to_string(*size) + " of them," : "") + " do not lie on " +
                  device.path + ", which has " + std::to_string(whole)};
-  PATCHBAY_TRY(const auto sector, sector_of(device));
+  PATCHBAY_TRY(const auto sector, sector_size(device));
   if (start % sector != 0)
     return Error{what + ": byte " + std::to_string(start) + " of " + device.path +
                  " is not where a sector of " + std::to_string(sector) + " bytes begins"};

@@ -17,6 +17,9 @@ namespace patchbay::slot {
 module::Result<SlotDevice> region_of(SlotDevice device, std::uint64_t start,
                                      std::optional<std::uint64_t> size, const std::string& what);
 
+/// What the device reads and writes as a whole, in bytes; 1 for a regular file.
+module::Result<std::uint64_t> sector_size(const SlotDevice& device);
+
 /// Whether the two have bytes in common.
 bool overlap(const SlotDevice& a, const SlotDevice& b);
 

@@ -8,8 +8,9 @@
 
 namespace patchbay::testing {
 
-LoopDevice::LoopDevice(const std::string& file) {
-  auto made = shell("losetup --find --show --partscan " + file);
+LoopDevice::LoopDevice(const std::string& file, unsigned sector) {
+  auto made = shell("losetup --find --show --partscan --sector-size " + std::to_string(sector) +
+                    " " + file);
   if (made.exit_code != 0) throw std::runtime_error{"losetup " + file + ": " + made.out};
   path_ = made.out.substr(0, made.out.find('\n'));
 }

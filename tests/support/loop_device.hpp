@@ -4,10 +4,11 @@
 
 namespace patchbay::testing {
 
-/// A loop device over a file, as long as this object; with its partitions. Needs root.
+/// A loop device over a file, as long as this object; with its partitions. Needs root. Its sectors
+/// have 512 bytes, or as many as said.
 class LoopDevice {
  public:
-  explicit LoopDevice(const std::string& file);
+  explicit LoopDevice(const std::string& file, unsigned sector = 512);
   LoopDevice(const LoopDevice&) = delete;
   LoopDevice& operator=(const LoopDevice&) = delete;
   ~LoopDevice();
