@@ -33,15 +33,24 @@ def hangs(tree):
         init.write("#!/bin/sh\nwhile :; do sleep 1000; done\n")
 
 
-class Board(unittest.TestCase):
-    def start(self, made, name="disk", **more):
-        board = bench.machine(bench.disk(name), medium=made[0], **more)
+# A second stage that starts nothing.
+RESETS = "echo Second stage NAME\nreset\n"
+
+
+class BoardCase(unittest.TestCase):
+    def go_on(self, moment, made):
+        board = bench.machine_at(moment, medium=made[0])
         self.addCleanup(board.pull_plug)
-        self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
         return board
 
-    def installed(self, made, **more):
-        board = self.start(made, **more)
+    def start(self, made):
+        """A board that has just started v1."""
+        board = self.go_on(bench.first(), made)
+        self.assertEqual(board.expect(0, "cat /etc/version").strip(), "v1")
+        return board
+
+    def installed(self, made):
+        board = self.start(made)
         said = board.expect(4, workbench.install(board, made))
         self.assertIn("not committed yet", said)
         self.assertEqual(workbench.boots_next(board), ("B", True))
@@ -54,9 +63,21 @@ class Board(unittest.TestCase):
         self.assertIn("Pending:     nothing", board.expect(0, "client status"))
         board.expect(2, "client resume")
 
+
+class Board(BoardCase):
+    def waiting(self):
+        """A board that runs v2, which waits for its commit; and the artifact."""
+        made = bench.artifact("v2")
+
+        def reach():
+            board = self.installed(made)
+            self.assertEqual(board.reboot(), ("v2", "/dev/vda3"))
+            return board
+
+        return self.go_on(bench.moment("v2-waits", reach), made), made
+
     def test_update_and_commit_and_the_way_back(self):
-        board = self.installed(bench.artifact("v2"))
-        self.assertEqual(board.reboot(), ("v2", "/dev/vda3"))
+        board, made = self.waiting()
         said = board.run("client resume")[1]
         self.assertIn("waits: keep it with 'patchbay commit'", said)
         board.expect(0, "client commit")
@@ -64,9 +85,7 @@ class Board(unittest.TestCase):
         self.assertEqual(board.expect(0, "client show-artifact").strip(), "v2")
         self.assertEqual(board.reboot(), ("v2", "/dev/vda3"))
         # The same artifact the other way round, into the slot with the old system.
-        size = os.path.getsize(bench.path("v2.mender"))
-        self.assertGreater(size, 0)
-        plan = board.expect(0, "head -c %d /dev/vdb | client plan -" % size)
+        plan = board.expect(0, "head -c %d /dev/vdb | client plan -" % made[1])
         self.assertIn("slot A (/dev/vda2)", plan)
 
     def test_a_system_that_panics_falls_back_and_the_commit_says_so(self):
@@ -78,8 +97,11 @@ class Board(unittest.TestCase):
         self.assert_old(board)
 
     def test_a_system_that_hangs_falls_back_and_the_commit_says_so(self):
-        board = self.installed(bench.artifact("hangs", hangs), time_by_instructions=True)
-        board.restart()
+        board = self.installed(bench.artifact("hangs", hangs))
+        board.expect(0, "sync")
+        board.pull_plug()
+        board = bench.machine(bench.path("disk"), time_by_instructions=True)
+        self.addCleanup(board.pull_plug)
         self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
         self.assertIn("did not start: the boot loader has gone back", board.expect(1, "client commit"))
         self.assert_old(board)
@@ -95,17 +117,16 @@ class Board(unittest.TestCase):
         self.assert_old(board)
 
     def test_a_forgotten_commit_is_reported_at_boot_and_goes_back_at_the_next(self):
-        board = self.installed(bench.artifact("v2"))
-        self.assertEqual(board.reboot(), ("v2", "/dev/vda3"))
+        board, _ = self.waiting()
         self.assertIn('"v2" is installed and waits', board.expect(2, "client resume"))
         self.assertEqual(board.reboot(), ("v1", "/dev/vda2"))
         self.assertIn('"v2" is installed and waits', board.expect(2, "client resume"))
         self.assertIn("did not start: the boot loader has gone back", board.expect(1, "client commit"))
         self.assert_old(board)
 
-    def with_files(self, made, **more):
+    def with_files(self, made):
         """A board that has what payloads two and three will change."""
-        board = self.start(made, **more)
+        board = self.start(made)
         board.expect(0, "mkdir /data/app && echo old > /data/app/conf && echo old > /data/setting && sync")
         return board
 
@@ -156,18 +177,65 @@ class Board(unittest.TestCase):
         self.assert_old(board)
 
 
+class SecondStage(BoardCase):
+    """A boot loader in two raw areas, of which the first stage starts one: on trial, and back."""
+
+    def chosen(self, board):
+        values = workbench.variables(board)
+        return values["loader"], values["loader_trial"]
+
+    def areas(self, board):
+        return [board.expect(0, "dd if=/dev/vda bs=64k skip=%d count=1 2> /dev/null | sha256sum" % (at >> 16))
+                for at in board.loader.areas]
+
+    def install(self, board, made, index):
+        """What the client says; the artifact at that place of the medium is installed then."""
+        at = "dd if=/dev/vdb bs=1M skip=%d count=1 2> /dev/null | head -c %d" % (index, made[1][index])
+        return board.expect(4, at + " | client install -")
+
+    def test_second_stage_is_tried_kept_and_one_that_does_not_start_is_not(self):
+        made = bench.loader_artifacts(("two", None), ("resets", RESETS))
+        board = self.start(made)
+        self.assertEqual(self.chosen(board), ("a", "0"))
+        first_area = self.areas(board)[0]
+        self.install(board, made, 0)
+        self.assertEqual(self.chosen(board), ("b", "1"))
+        board.restart()
+        board.wait_for_console("Second stage two boots partition 2")
+        self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
+        board.expect(0, "client commit")
+        self.assertEqual(self.chosen(board), ("b", "0"))
+        self.assertEqual(board.expect(0, "client show-artifact").strip(), "two")
+        before = self.areas(board)
+        self.assertEqual(before[0], first_area)
+
+        self.install(board, made, 1)
+        self.assertEqual(self.chosen(board), ("a", "1"))
+        self.assertNotEqual(self.areas(board)[0], first_area)
+        board.restart()
+        board.wait_for_console("Second stage resets")
+        board.wait_for_console("Second stage: goes back to b")
+        board.wait_for_console("Second stage two boots partition 2")
+        self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
+        said = board.expect(1, "client commit")
+        self.assertIn("did not start: the machine has gone back to copy B", said)
+        self.assertEqual(self.areas(board), before)
+        self.assertEqual(self.chosen(board), ("b", "0"))
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--loader", choices=sorted(LOADERS), default="grub")
     options.add_argument("part", nargs="*")
     options = options.parse_args()
     workbench.skip_where_impossible(options.loader)
-    names = [name for name in unittest.defaultTestLoader.getTestCaseNames(Board)
+    kinds = (Board, SecondStage) if options.loader == "uboot" else (Board,)
+    tests = [kind(name) for kind in kinds for name in unittest.defaultTestLoader.getTestCaseNames(kind)
              if not options.part or any(part in name for part in options.part)]
     global bench
     with workbench.Workbench(options.loader) as bench:
-        result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(map(Board, names)))
-    return 0 if names and result.wasSuccessful() else 1
+        result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(tests))
+    return 0 if tests and result.wasSuccessful() else 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-# The boot loader of the test board, as U-Boot runs it from boot.scr: a trial boot as Mender's U-Boot
-# integration defines it. Debian's build keeps no environment of its own, so this script does what
-# saveenv does with CONFIG_SYS_REDUNDAND_ENVIRONMENT: two copies on the disk, in front of the first
-# partition, each with a CRC (4 bytes), a counter (1 byte) and the variables; the one with the higher
-# counter counts, and the other is the one that is written.
-setenv kept bootcount mender_boot_part mender_boot_part_hex upgrade_available
+# The first stage of the test board, as U-Boot runs it from boot.scr: a trial boot as Mender's U-Boot
+# integration defines it, and the same for a second stage in one of two raw areas. Debian's build keeps
+# no environment of its own, so this script does what saveenv does with CONFIG_SYS_REDUNDAND_ENVIRONMENT:
+# two copies on the disk, in front of the first partition, each with a CRC (4 bytes), a counter (1 byte)
+# and the variables; the one with the higher counter counts, and the other is the one that is written.
+setenv kept bootcount mender_boot_part mender_boot_part_hex upgrade_available loader loader_trial loader_tried
 virtio dev ${devnum}
 virtio read 0x8000000 0x100 0x10
 virtio read 0x8010000 0x200 0x10
@@ -32,7 +32,9 @@ setenv digits '0 1 2 3 4 5 6 7 8 9 a b c d e f'
 setenv count_on 'setenv before ff; for h in ${digits}; do for l in ${digits}; do if itest.b *${counter} == 0x${before}; then setenv next ${h}${l}; fi; setenv before ${h}${l}; done; done'
 setenv save_copy 'run count_on; env export -c -s 0x1fff 0x8020000 ${kept}; cp.b 0x8020000 0x8030000 4; cp.b 0x8020004 0x8030005 0x1ffb; mw.b 0x8030004 ${next} 1; virtio write 0x8030000 ${spare} 0x10'
 
+setenv changed no
 if test "${upgrade_available}" = "1"; then
+  setenv changed yes
   if test "${bootcount}" = "0"; then
     setenv bootcount 1
   else
@@ -41,14 +43,33 @@ if test "${upgrade_available}" = "1"; then
     setenv upgrade_available 0
     setenv bootcount 0
   fi
-  run save_copy
 fi
-echo U-Boot boots partition ${mender_boot_part}, trial ${upgrade_available}
-setenv bootargs root=/dev/vda${mender_boot_part} console=ttyS0 panic=1 quiet no_timer_check tsc=reliable cryptomgr.notests nokaslr mitigations=off
-load virtio ${devnum}:${mender_boot_part} 0x1000000 /boot/vmlinuz
-setenv kernel_size ${filesize}
-# Above what the unpacked kernel takes.
-load virtio ${devnum}:${mender_boot_part} 0xa000000 /boot/initrd
-zboot 0x1000000 ${kernel_size} 0xa000000 ${filesize}
-# What cannot be loaded is not kept.
+
+# The second stage, a or b, in the same way: on trial it is started once.
+if test "${loader_trial}" = "1"; then
+  setenv changed yes
+  if test "${loader}" = "${loader_tried}"; then
+    if test "${loader}" = "a"; then setenv loader b; else setenv loader a; fi
+    echo Second stage: goes back to ${loader}
+    setenv loader_trial 0
+    setenv loader_tried none
+  else
+    setenv loader_tried ${loader}
+  fi
+else
+  if test "${loader_tried}" = "none"; then
+    true
+  else
+    setenv changed yes
+    setenv loader_tried none
+  fi
+fi
+if test "${changed}" = "yes"; then run save_copy; fi
+
+setenv area 0x400
+if test "${loader}" = "b"; then setenv area 0x500; fi
+virtio read 0x8100000 ${area} 0x80
+# Magic, length and sums.
+if imi 0x8100000; then source 0x8100000; else echo Second stage: ${loader} is damaged; fi
+# What cannot be started, or comes back, is not kept if it is on trial.
 reset

@@ -1,10 +1,9 @@
 """The boot loaders of the test board: what belongs into the boot partition and in front of it, and
 what they remember."""
 import os
-import shutil
 import struct
 
-from build import HERE, MEBI, PARTITIONS, SECTOR, run, write
+from build import KERNEL_OPTIONS, MEBI, PARTITIONS, SECTOR, run, script, write
 
 GRUB_MODULES = ("biosdisk part_msdos fat ext2 linux loadenv test echo serial terminal configfile "
                 "normal reboot").split()
@@ -46,7 +45,7 @@ class Grub:
             run("grub-editenv", place + "/lock", "create")
             run("grub-editenv", place + "/lock", "set", "editing=0")
             run("sh", "-c", "sha256sum lock > lock.sha256sum", cwd=place)
-        shutil.copy(HERE + "/grub.cfg", top)
+        write(os.path.join(top, "grub.cfg"), script("grub.cfg").replace("OPTIONS", KERNEL_OPTIONS))
 
     def install(self, disk, directory):
         """The master boot record, and GRUB's core in the gap behind it."""
@@ -73,19 +72,37 @@ class UBoot:
     needed_files = {rom: "u-boot-qemu"}
     print_variables = "fw_printenv"
     environment = "%s 0x20000 0x2000\n%s 0x40000 0x2000\n"
+    # The second stage: two areas in front of the first partition, and what chooses between them.
+    areas = (0x80000, 0xa0000)
+    area_size = 0x10000
+    first = {"loader": "a", "loader_trial": "0", "loader_tried": "none", "mender_boot_part_hex": "2"}
 
     def qemu_options(self):
         return ["-bios", self.rom]
 
     def boot_tree(self, top):
-        run("mkimage", "-A", "x86", "-T", "script", "-d", HERE + "/boot.cmd", top + "/boot.scr")
+        self._make_script(script("boot.cmd"), top + "/boot.scr", top + "-text")
+
+    def second_stage(self, path, name, text=None):
+        """A second stage that calls itself `name`, as a file: `text` instead of what starts the kernel."""
+        text = text or script("second_stage.cmd").replace("OPTIONS", KERNEL_OPTIONS)
+        return self._make_script(text.replace("NAME", name), path, path + "-text")
+
+    @staticmethod
+    def _make_script(text, path, scratch):
+        write(scratch, text)
+        run("mkimage", "-A", "x86", "-T", "script", "-d", scratch, path)
+        return path
 
     def install(self, disk, directory):
         with open(disk, "r+b") as file:
             file.write(partition_table())
+            with open(self.second_stage(os.path.join(directory, "second-stage"), "one"), "rb") as stage:
+                file.seek(self.areas[0])
+                file.write(stage.read())
         config, values = os.path.join(directory, "fw.config"), os.path.join(directory, "first-values")
         write(config, self.environment % (disk, disk))
-        write(values, "".join("%s=%s\n" % pair for pair in (*FIRST.items(), ("mender_boot_part_hex", "2"))))
+        write(values, "".join("%s=%s\n" % pair for pair in {**FIRST, **self.first}.items()))
         run("fw_setenv", "-c", config, "-f", values, "-s", values)
 
 

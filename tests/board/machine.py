@@ -1,7 +1,9 @@
 """A running test board: QEMU without hardware acceleration. The boot loader and the kernel are heard
 on the first serial line, the console; the shell of the system is talked to on the second one, which
 nobody else writes to."""
+import collections
 import contextlib
+import json
 import os
 import selectors
 import socket
@@ -39,13 +41,18 @@ class Line:
         return part
 
 
+# What a board was at some moment: files with its disk and its memory.
+Moment = collections.namedtuple("Moment", "disk memory")
+
+
 class Machine:
     """`with Machine(disk, loader) as board:` switched on, and switched off hard at the end. `medium` is
     a file that is a second disk, for artifacts; `log` records every write to the first one. With
     `time_by_instructions` the board's clock goes by what it has executed, and jumps ahead when it only
-    waits: a watchdog bites without anybody waiting for it."""
+    waits: a watchdog bites without anybody waiting for it. With `memory`, of a Moment whose disk this
+    one is a copy of, it is not switched on but goes on from there; a medium may be another one then."""
 
-    def __init__(self, disk, loader, medium=None, log=None, time_by_instructions=False):
+    def __init__(self, disk, loader, medium=None, log=None, time_by_instructions=False, memory=None):
         drive = "driver=raw,node-name=plain,file.driver=file,file.filename=" + disk
         top = "plain"
         # Twice the default room for translated code: a kernel does not fit into it.
@@ -65,18 +72,29 @@ class Machine:
         if medium:
             command += ["-blockdev", "driver=raw,node-name=medium,read-only=on,file.driver=file,file.filename="
                         + medium, "-device", "virtio-blk-pci,drive=medium"]
+        if memory:
+            command += ["-incoming", "exec:cat " + memory]
         self.loader = loader
+        self._disk = disk
         self._number = 0
         self._socket, theirs = socket.socketpair()
-        with theirs:
-            command += ["-chardev", "socket,id=shell,fd=%d" % theirs.fileno(), "-serial", "chardev:shell"]
+        ours, heard = socket.socketpair()
+        with ours, theirs, heard:
+            self._orders = ours.makefile("rwb", buffering=0)
+            command += ["-chardev", "socket,id=shell,fd=%d" % theirs.fileno(), "-serial", "chardev:shell",
+                        "-chardev", "socket,id=orders,fd=%d" % heard.fileno(), "-mon", "chardev=orders,mode=control"]
             self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                          stderr=subprocess.STDOUT, bufsize=0, pass_fds=[theirs.fileno()])
+                                          stderr=subprocess.STDOUT, bufsize=0,
+                                          pass_fds=[theirs.fileno(), heard.fileno()])
         self.console = Line(self._qemu.stdout.fileno())
         self.shell = Line(self._socket.fileno())
         self._selector = selectors.DefaultSelector()
         for line in (self.console, self.shell):
             self._selector.register(line.descriptor, selectors.EVENT_READ, line)
+        self._order("qmp_capabilities")
+        # What is said to it before it has all of its memory is lost.
+        while memory and self._order("query-status")["status"] != "running":
+            time.sleep(0.05)
 
     def __enter__(self):
         return self
@@ -91,6 +109,32 @@ class Machine:
         self._selector.close()
         self._qemu.stdout.close()
         self._socket.close()
+        self._orders.close()
+
+    def keep(self, path):
+        """Ends this machine, and returns the Moment: everything written is on its disk, which becomes
+        `path`.disk."""
+        self.expect(0, "sync")
+        moment = Moment(path + ".disk", path + ".memory")
+        self._order("migrate", uri="exec:cat > " + moment.memory)
+        while (status := self._order("query-migrate")["status"]) != "completed":
+            if status in ("failed", "cancelled"):
+                raise BoardError("the memory of the board cannot be kept: " + status)
+            time.sleep(0.05)
+        self.pull_plug()
+        os.rename(self._disk, moment.disk)
+        return moment
+
+    def _order(self, name, **arguments):
+        """What the emulator itself answers to an order."""
+        self._orders.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+        while line := self._orders.readline():
+            answer = json.loads(line)
+            if "error" in answer:
+                raise BoardError("%s: %s" % (name, answer["error"]["desc"]))
+            if "return" in answer:
+                return answer["return"]
+        raise BoardError("the emulator has ended")
 
     def _seconds(self):
         """A clock that stands still while the emulator would run and is not let: a busy host makes a

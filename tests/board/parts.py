@@ -1,6 +1,7 @@
 """The parts of the test board, made from Debian's packages and our programs: images of the root
 file system, and a disk with a boot loader, two root partitions and a data partition."""
 import glob
+import json
 import os
 import shutil
 
@@ -40,15 +41,23 @@ def _libraries(program):
     return found
 
 
+def copy_disk(source, target):
+    """Most of a disk is empty."""
+    run("cp", "--sparse=always", source, target)
+
+
 class Parts:
-    """Builds in `directory`: a board with that boot loader, our client and these modules, as built."""
+    """A board with that boot loader, our client and these modules, as built: what is in `directory`
+    already, or else is built there."""
 
     def __init__(self, directory, loader, client, modules):
         self.directory = directory
         self.loader = loader
         self.tree = os.path.join(directory, "tree")
-        self._make_initrd()
-        self._make_tree(client, modules)
+        if not os.path.exists(directory):
+            os.makedirs(directory)
+            self._make_initrd()
+            self._make_tree(client, modules)
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -102,17 +111,28 @@ class Parts:
         write(os.path.join(self.tree, "etc/fw_env.config"), UBoot.environment % ("/dev/vda", "/dev/vda"))
         write(os.path.join(self.tree, "etc/mender/mender.conf"),
               '{"RootfsPartA": "/dev/vda2", "RootfsPartB": "/dev/vda3"}\n')
+        write(os.path.join(self.tree, "etc/mender/bootloader.json"), json.dumps(self._loader_settings()))
 
-    def root_image(self, version, change=None):
-        """A root file system that calls itself `version`; `change(tree)` may spoil it before."""
-        tree, image = self.path("tree-" + version), self.path("root-%s.img" % version)
+    @staticmethod
+    def _loader_settings():
+        """Where the second stage of the U-Boot board is, for the module that updates it."""
+        copies = [{"Device": "/dev/vda", "Offset": at, "Size": UBoot.area_size} for at in UBoot.areas]
+        return {"Areas": {"second-stage": {
+            "Kind": "raw", "Copies": copies, "Magic": {"Offset": 0, "Hex": "27051956"},
+            "Select": {"By": "variable", "Name": "loader", "A": "a", "B": "b", "Trial": "loader_trial"},
+            "VersionFile": "/proc/cmdline"}}}
+
+    def root_image(self, version, directory, change=None):
+        """A root file system that calls itself `version`, in `directory`; `change(tree)` may spoil it
+        before."""
+        tree, image = (os.path.join(directory, name + version) for name in ("tree-", "root-"))
         run("cp", "-a", self.tree, tree)
         write(os.path.join(tree, "etc/version"), version + "\n")
         write(os.path.join(tree, "etc/mender/artifact_info"), "artifact_name=%s\n" % version)
         if change:
             change(tree)
-        run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-d", tree, image,
-            "%dM" % ROOT_SIZE)
+        run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", "root_owner=0:0", "-m", "0", "-N", "1024",
+            "-d", tree, image, "%dM" % ROOT_SIZE)
         shutil.rmtree(tree)
         return image
 

@@ -40,8 +40,8 @@ def record(bench, made):
     """One whole update; the log of its writes, and where in it each phase ends."""
     log = bench.path("writes")
     phases = []
-    with bench.machine(bench.disk("recorded"), medium=made[0], log=log) as board:
-        board.wait_up()
+    with bench.machine_at(bench.first(), "recorded", medium=made[0], log=log) as board:
+        board.expect(0, "true")
         begin = write_log.count(log)
         board.expect(4, workbench.install(board, made))
         phases.append(("download and install", write_log.count(log)))

@@ -11,9 +11,12 @@ sys.path.insert(0, os.path.join(HERE, "..", "scenarios"))
 import artifact  # noqa: E402
 import machine  # noqa: E402
 import parts  # noqa: E402
+from build import MEBI  # noqa: E402
 from loaders import LOADERS  # noqa: E402
 
 SLOT_OF = {"/dev/vda2": "A", "/dev/vda3": "B"}
+# Of the disk that artifacts come on. One that goes on from a moment expects it to be as large as then.
+MEDIUM_SIZE = 64 * MEBI
 
 
 def skip_where_impossible(loader):
@@ -24,16 +27,19 @@ def skip_where_impossible(loader):
 
 
 class Workbench:
-    """A directory in memory with everything built once; gone at the end."""
+    """A directory in memory for the disks of the tests; gone at the end. The parts are those that
+    prepare.py has left in the directory PATCHBAY_BOARD, or are built here, once."""
 
-    def __init__(self, loader="grub"):
+    def __init__(self, loader="grub", prepares=False):
         self.loader = LOADERS[loader]()
         memory = "/dev/shm"
         usable = os.path.isdir(memory) and shutil.disk_usage(memory).free > 2 << 30
         self.directory = tempfile.mkdtemp(prefix="patchbay-board-", dir=memory if usable else None)
-        self.parts = parts.Parts(self.directory, self.loader, os.environ["PATCHBAY"],
+        prepared = os.path.join(os.environ.get("PATCHBAY_BOARD", self.directory), loader)
+        known = prepares or os.path.isdir(prepared)
+        self.parts = parts.Parts(prepared if known else self.path("parts"), self.loader, os.environ["PATCHBAY"],
                                  os.environ["PATCHBAY_MODULES"].split(":"))
-        self.first = self.parts.disk(self.parts.root_image("v1"), "first-disk")
+        self._moments = {}
 
     def __enter__(self):
         signal.signal(signal.SIGTERM, self._terminated)
@@ -49,25 +55,78 @@ class Workbench:
     def path(self, name):
         return os.path.join(self.directory, name)
 
-    def disk(self, name):
-        """A fresh disk that runs v1."""
-        return shutil.copy(self.first, self.path(name))
+    def first(self):
+        """The Moment at which v1 has just started for the first time."""
+        moment = machine.Moment(self.parts.path("first.disk"), self.parts.path("first.memory"))
+        if not os.path.exists(moment.disk):
+            disk = self.parts.disk(self.parts.root_image("v1", self.directory), "new-disk")
+            with machine.Machine(disk, self.loader, medium=self.medium()[0]) as board:
+                if board.wait_up() != ("v1", "/dev/vda2"):
+                    raise machine.BoardError("the board does not start with its first system")
+                board.keep(self.parts.path("first"))
+        return moment
+
+    def moment(self, name, reach):
+        """The Moment of that name: that at which the board is that `reach()` gives, the first time."""
+        if name not in self._moments:
+            self._moments[name] = reach().keep(self.path(name))
+        return self._moments[name]
+
+    def disk(self, name, moment=None):
+        """A disk as it was at the moment; else a fresh one, of a board that runs v1."""
+        path = self.path(name)
+        parts.copy_disk((moment or self.first()).disk, path)
+        return path
 
     def machine(self, disk, **more):
+        """Switched on with that disk."""
         return machine.Machine(disk, self.loader, **more)
+
+    def machine_at(self, moment, name="disk", **more):
+        """Goes on from the moment, with a disk of its own."""
+        return self.machine(self.disk(name, moment), memory=moment.memory, **more)
 
     def artifact(self, version, change=None, more=(), scripts=None):
         """An artifact named `version` with that root file system, and payloads of other types after
-        it; a file that can be a disk. Returns (path, size)."""
-        image = self.parts.root_image(version, change)
+        it, on a medium. Returns (path, size)."""
+        image = self.parts.root_image(version, self.directory, change)
         with open(image, "rb") as file:
             root = artifact.payload("rootfs-image", [("root.img", file.read())],
                                     {"rootfs-image.version": version}, ["rootfs-image.*"])
         os.unlink(image)
         path = artifact.write(self.path(version + ".mender"), [root, *more], name=version, scripts=scripts)
+        return path, self._make_medium(path)
+
+    def loader_artifacts(self, *stages):
+        """A medium with artifacts for the boot loader of the board: (name, text or None) of second stages,
+        each at the next MiB. Returns (path, size of the largest)."""
+        path, sizes = self.path("loaders.mender"), []
+        with open(path, "wb") as medium:
+            for index, (name, text) in enumerate(stages):
+                with open(self.loader.second_stage(self.path(name), name, text), "rb") as file:
+                    stage = artifact.payload("bootloader", [("stage.img", file.read())],
+                                             {"bootloader.version": name},
+                                             meta={"version": "second_stage=" + name})
+                with open(artifact.write(self.path("one.mender"), [stage], name=name), "rb") as file:
+                    medium.seek(index * MEBI)
+                    sizes.append(medium.write(file.read()))
+        self._make_medium(path)
+        return path, sizes
+
+    def medium(self):
+        """One without anything on it."""
+        path = self.path("nothing")
+        with open(path, "wb"):
+            pass
+        return path, self._make_medium(path)
+
+    @staticmethod
+    def _make_medium(path):
         size = os.path.getsize(path)
-        os.truncate(path, (size + 511) // 512 * 512)
-        return path, size
+        if size > MEDIUM_SIZE:
+            raise RuntimeError("%s does not fit on the medium" % path)
+        os.truncate(path, MEDIUM_SIZE)
+        return size
 
 
 def install(board, made):
@@ -77,6 +136,11 @@ def install(board, made):
 
 def boots_next(board):
     """'A' or 'B', and whether on trial, as the boot environment says."""
-    said = board.expect(0, board.loader.print_variables)
-    values = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    values = variables(board)
     return {"2": "A", "3": "B"}[values["mender_boot_part"]], values["upgrade_available"] == "1"
+
+
+def variables(board):
+    """The boot environment."""
+    said = board.expect(0, board.loader.print_variables)
+    return dict(line.split("=", 1) for line in said.splitlines() if "=" in line)

@@ -61,4 +61,5 @@ class WriteLog:
 def count(path):
     """How many writes the log has so far, while it is being written."""
     with open(path, "rb") as file:
-        return struct.unpack("<QQQI", file.read(28))[2]
+        head = file.read(28)
+    return struct.unpack("<QQQI", head)[2] if head else 0
