@@ -51,7 +51,7 @@ class BoardCase(unittest.TestCase):
 
     def installed(self, made):
         board = self.start(made)
-        said = board.expect(4, workbench.install(board, made))
+        said = board.expect(4, workbench.install(made))
         self.assertIn("not committed yet", said)
         self.assertEqual(workbench.boots_next(board), ("B", True))
         return board
@@ -85,7 +85,7 @@ class Board(BoardCase):
         self.assertEqual(board.expect(0, "client show-artifact").strip(), "v2")
         self.assertEqual(board.reboot(), ("v2", "/dev/vda3"))
         # The same artifact the other way round, into the slot with the old system.
-        plan = board.expect(0, "head -c %d /dev/vdb | client plan -" % made[1])
+        plan = board.expect(0, workbench.given(made, "plan"))
         self.assertIn("slot A (/dev/vda2)", plan)
 
     def test_a_system_that_panics_falls_back_and_the_commit_says_so(self):
@@ -141,7 +141,7 @@ class Board(BoardCase):
                                   {"rootfs-image.script.version": "2"}, meta={"rollback": "undo.sh"})
         made = bench.artifact("three", more=(FILE, script))
         board = self.with_files(made)
-        said = board.expect(1, workbench.install(board, made))
+        said = board.expect(1, workbench.install(made))
         self.assertIn("Rolled back", said)
         self.assertEqual(workbench.boots_next(board), ("A", False))
         self.assert_files(board, "old")
@@ -152,7 +152,7 @@ class Board(BoardCase):
     def test_three_payloads_of_which_the_last_fails_in_the_commit_after_the_reboot(self):
         made = bench.artifact("three", more=(FILE, late("ArtifactCommit")))
         board = self.with_files(made)
-        board.expect(4, workbench.install(board, made))
+        board.expect(4, workbench.install(made))
         self.assertEqual(board.reboot(), ("three", "/dev/vda3"))
         self.assert_files(board, "new")
         said = board.expect(1, "client commit")
@@ -166,7 +166,7 @@ class Board(BoardCase):
     def test_three_payloads_of_which_the_last_fails_its_check_after_the_reboot_unattended(self):
         made = bench.artifact("three", more=(FILE, late("ArtifactVerifyReboot")))
         board = self.with_files(made)
-        board.start("head -c %d /dev/vdb | client install --unattended -" % made[1])
+        board.start(workbench.given(made, "install --unattended"))
         self.assertEqual(board.wait_up(), ("three", "/dev/vda3"))
         self.assert_files(board, "new")
         # What the start-up unit does: it finds the check failing, goes back, and reboots by itself.

@@ -43,7 +43,7 @@ def record(bench, made):
     with bench.machine_at(bench.first(), "recorded", medium=made[0], log=log) as board:
         board.expect(0, "true")
         begin = write_log.count(log)
-        board.expect(4, workbench.install(board, made))
+        board.expect(4, workbench.install(made))
         phases.append(("download and install", write_log.count(log)))
         board.reboot()
         board.run("client resume")
@@ -102,7 +102,7 @@ def pull(bench, log, place, seed, further):
             version = later or first
             check(board, version)
             # The other slot, a reboot and a commit: whatever was left behind would be in the way.
-            board.expect(4, workbench.install(board, further))
+            board.expect(4, workbench.install(further))
             if board.reboot()[0] != "v3":
                 raise BoardError("the further update does not run")
             board.expect(0, "client commit")

@@ -129,9 +129,13 @@ class Workbench:
         return size
 
 
-def install(board, made):
-    """The command that installs the artifact on the second disk."""
-    return "head -c %d /dev/vdb | client install -" % made[1]
+def given(made, command):
+    """That command of the client, with the artifact on the second disk as its input."""
+    return "dd if=/dev/vdb bs=64k iflag=count_bytes count=%d 2> /dev/null | client %s -" % (made[1], command)
+
+
+def install(made):
+    return given(made, "install")
 
 
 def boots_next(board):
