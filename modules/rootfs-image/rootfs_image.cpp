@@ -84,7 +84,7 @@ class RootfsImage final : public module::Module {
                             .streams = true,
                             .writes = {"*"}};
     if (const auto settings = read_settings())
-      description.writes = {settings->part_a, settings->part_b};
+      description.writes = {settings->part_a, settings->part_b, "*"};  // and the boot environment
     return {std::move(description)};
   }
 

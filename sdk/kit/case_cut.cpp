@@ -36,7 +36,8 @@ bool come_to(Walk& walk, Call call) {
   if (!walk.must_download()) return false;
   if (call == Call::artifact_install) return true;
   if (!walk.must(Call::artifact_install)) return false;
-  if (call == Call::artifact_rollback || call == Call::artifact_commit) return true;
+  if (call == Call::artifact_rollback) return true;
+  if (call == Call::artifact_commit) return walk.reboot_after_install().value_or(true);
   if (call == Call::artifact_failure) return walk.must(Call::artifact_rollback);
   return walk.finish_update();
 }
@@ -45,7 +46,12 @@ void cut_within(Call which, End how, const Subject& subject, Stage& stage, CaseR
   Walk walk{subject, stage, result};
   if (!needs_rollback(walk, result) || !come_to(walk, which)) return;
   const unsigned count = walk.changes_of(which);
-  walk.undo();
+  // Nothing comes after a Cleanup, and nothing is left to roll back with.
+  if (which == Call::cleanup) {
+    walk.end();
+  } else {
+    walk.undo();
+  }
   for (const unsigned nth : sample_cuts(count, which, how)) {
     if (!result.findings.empty() || !come_to(walk, which)) return;
     const bool reached =

@@ -21,7 +21,8 @@ void no_space(const Subject& subject, Stage& stage, CaseResult& result) {
   }
   const auto installed = walk.call(Call::artifact_install);
   const auto outcome = outcome_of(stage.changes());
-  stage.give_room();
+  if (const auto roomy = stage.give_room(); !roomy)
+    return walk.find("kit", "the disk gets its room back", roomy.error().message());
   const bool rollback = walk.supports_rollback();
   walk.undo();
   if (rollback) walk.expect_as_before("an ArtifactInstall on a full disk that was undone");

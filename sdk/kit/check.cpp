@@ -42,6 +42,21 @@ Result<std::string> real_device(const std::string& path) {
   return Error{ErrorCode::invalid_input, "--device " + path + ": not a device below /dev"};
 }
 
+Result<std::string> real_program(const std::string& path) {
+  PB_TRY(auto real, real_path(path));
+  if (fs::is_regular_file(real) && ::access(real.c_str(), X_OK) == 0) return real;
+  return Error{ErrorCode::denied, "--start " + path + ": not a program"};
+}
+
+/// It need not exist yet.
+Result<std::string> absolute_path(const std::string& path) {
+  if (!path.starts_with('/'))
+    return Error{ErrorCode::invalid_input, "--ignore " + path + ": not an absolute path"};
+  auto normal = fs::path{path}.lexically_normal().string();
+  if (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  return normal;
+}
+
 Result<CaseResult> play(const Case& one, const Subject& subject, const CheckOptions& options) {
   PB_TRY(const auto settings, stage_settings(subject, options, one.name));
   const auto start = std::chrono::steady_clock::now();
@@ -114,8 +129,7 @@ Result<Subject> make_subject(const CheckOptions& options) {
   subject.file.type = subject.sample.type;
   PB_TRY(subject.program, real_path("/proc/self/exe"));
   subject.call_limit = options.call_limit;
-  subject.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                         "MENDER_DATASTORE_DIR=/var/lib/patchbay-check"};
+  subject.environment = {kProgramPath, "MENDER_DATASTORE_DIR=/var/lib/patchbay-check"};
   return subject;
 }
 
@@ -129,6 +143,13 @@ Result<StageSettings> stage_settings(const Subject& subject, const CheckOptions&
   for (const std::string& device : options.devices) {
     PB_TRY(const std::string real, real_device(device));
     settings.devices.push_back(real);
+  }
+  for (const std::string& path : options.ignored) {
+    PB_TRY(const std::string place, absolute_path(path));
+    settings.ignored.push_back(place);
+  }
+  if (!options.start_program.empty()) {
+    PB_TRY(settings.start_program, real_program(options.start_program));
   }
   settings.own_directory = fs::path{subject.file.path}.parent_path().string();
   settings.time_limit =

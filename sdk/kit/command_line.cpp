@@ -115,6 +115,11 @@ void add_play(CLI::App& command, Line& line) {
       ->check(CLI::Range(1U, 86400U));
   command.add_option("--device", line.options.devices, "Let it use this device; may be repeated")
       ->allow_extra_args(false);
+  command
+      .add_option("--ignore", line.options.ignored, "Changes there do not count; may be repeated")
+      ->allow_extra_args(false);
+  command.add_option("--start", line.options.start_program,
+                     "Run this when the machine starts, and after each reboot");
   command.add_option("--keep", line.options.keep, "Keep what was changed in this directory")
       ->check(CLI::ExistingDirectory);
   command.add_flag("--json", line.json, "Report as JSON");

@@ -2,6 +2,9 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <random>
 #include <string_view>
 #include <thread>
@@ -17,10 +20,12 @@ constexpr std::size_t kMostSample = 512 * kMiB;
 }  // namespace
 
 std::string noise(std::size_t count, unsigned seed) {
-  std::minstd_rand random{seed};
+  std::mt19937_64 random{seed};
   std::string bytes(count, '\0');
-  for (char& byte : bytes)
-    byte = static_cast<char>(random());
+  for (std::size_t at = 0; at < count; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = random();
+    std::memcpy(bytes.data() + at, &word, std::min(sizeof word, count - at));
+  }
   return bytes;
 }
 

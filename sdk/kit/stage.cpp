@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/os/file.hpp"
+#include "core/os/process.hpp"
 
 namespace patchbay::kit {
 namespace {
@@ -25,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMostCompared = 256 * kMiB;
+constexpr std::chrono::seconds kStartLimit{60};
 // Where the kit keeps its own things on the stage, and what an update leaves in a data store.
 constexpr std::array<std::string_view, 3> kOurs{"/var/lib/patchbay-check", "/proc", "/sys"};
 constexpr std::array<std::string_view, 5> kTemporary{"/tmp", "/var/tmp", "/run", "/var/run",
@@ -85,6 +88,10 @@ bool is_there(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool was_moved(const std::string& directory) {
+  return ::lgetxattr(directory.c_str(), "trusted.overlay.redirect", nullptr, 0) >= 0;
+}
+
 std::vector<int> process_numbers() {
   std::vector<int> numbers;
   for (const auto& name : os::list_directory("/proc").value_or({})) {
@@ -126,18 +133,21 @@ std::string Stage::original(const std::string& path) const {
 Changes Stage::changes() const {
   Changes changes;
   for (const Layer& layer : layers_)
-    collect(layer, "", changes);
+    collect(layer, "", Below::upper, changes);
   // Not layered: empty at first.
   for (const auto& name : os::list_directory("/dev/shm").value_or({}))
     changes["/dev/shm/" + name] = "created";
   return changes;
 }
 
-/// Walks what the layer has taken; what is there is compared with the real machine's.
-void Stage::collect(const Layer& layer, const std::string& below, Changes& changes) const {
+/// Walks what the layer has taken; what is there is compared with the real machine's. Of a
+/// directory that was moved the layer has no more than its name: all below it is walked.
+void Stage::collect(const Layer& layer, const std::string& below, Below which,
+                    Changes& changes) const {
   const std::string base = layer.mount_point == "/" ? "" : layer.mount_point;
   std::set<std::string> names;
-  for (auto& name : os::list_directory(layer.upper + below).value_or({}))
+  const std::string walked = which == Below::all ? base : layer.upper;
+  for (auto& name : os::list_directory(walked + below).value_or({}))
     names.insert(std::move(name));
   // A directory that was replaced hides what the real one has.
   for (auto& name : os::list_directory(original(base + below)).value_or({})) {
@@ -145,8 +155,7 @@ void Stage::collect(const Layer& layer, const std::string& below, Changes& chang
   }
   for (const std::string& name : names) {
     const std::string here = base + below + "/" + name;
-    const auto ours = [&here](std::string_view place) { return is_below(here, place); };
-    if (std::any_of(kOurs.begin(), kOurs.end(), ours)) continue;
+    if (is_ignored(here)) continue;
     const bool was = is_there(original(here));
     const bool is = is_there(here);
     if (was && !is) changes[here] = "removed";
@@ -156,9 +165,11 @@ void Stage::collect(const Layer& layer, const std::string& below, Changes& chang
       if (!what.empty()) changes[here] = what;
     }
     struct stat status {};
-    if (::lstat((layer.upper + below + "/" + name).c_str(), &status) == 0 &&
-        S_ISDIR(status.st_mode))
-      collect(layer, below + "/" + name, changes);
+    const std::string next = below + "/" + name;
+    if (::lstat((walked + next).c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+      const bool all = which == Below::all || was_moved(layer.upper + next);
+      collect(layer, next, all ? Below::all : Below::upper, changes);
+    }
   }
 }
 
@@ -195,7 +206,36 @@ std::string Stage::digest(const std::string& path) {
   return std::to_string(content.size()) + "/" + std::to_string(std::hash<std::string>{}(content));
 }
 
-void Stage::cut_power() const {
+bool Stage::is_ignored(const std::string& path) const {
+  const auto holds = [&path](std::string_view place) { return is_below(path, place); };
+  return std::any_of(kOurs.begin(), kOurs.end(), holds) ||
+         std::any_of(ignored_.begin(), ignored_.end(), holds);
+}
+
+std::string Stage::boot_id_file() const {
+  return "/proc/self/fd/" + std::to_string(scratch_.get()) + "/boot-id";
+}
+
+Status Stage::write_boot_id() const {
+  PB_TRY(const auto fresh, os::read_file("/proc/sys/kernel/random/uuid", kKiB));
+  std::ofstream out{boot_id_file()};  // in place: it is mounted where it is looked for
+  out << fresh;
+  if (!out.flush()) return Error{ErrorCode::io, "cannot write a boot id"};
+  return Done{};
+}
+
+void Stage::start() {
+  start_problem_.clear();
+  if (start_program_.empty()) return;
+  os::Command command;
+  command.program = start_program_;
+  command.environment = {kProgramPath};
+  const auto exit = os::run(command, Deadline::after(kStartLimit));
+  if (!exit) start_problem_ = exit.error().message();
+  if (exit && !exit->success()) start_problem_ = start_program_ + " ended with " + exit->describe();
+}
+
+void Stage::cut_power() {
   for (const int pid : process_numbers()) {
     if (pid != 1) ::kill(pid, SIGKILL);
   }
@@ -206,6 +246,9 @@ void Stage::cut_power() const {
       if (!is_there(original(path))) fs::remove_all(path, ignored);
     }
   }
+  const auto renamed = write_boot_id();
+  start();
+  if (!renamed) start_problem_ = renamed.error().message();
 }
 
 std::vector<std::string> Stage::processes(int except) const {
@@ -221,19 +264,22 @@ std::vector<std::string> Stage::processes(int except) const {
 }
 
 Status Stage::fill_disk() {
-  const UniqueFd filler{::openat(scratch_.get(), "filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
-  if (!filler) return Error::from_errno(errno, "fill the disk");
-  const std::string block(kMiB, 'x');
-  for (std::size_t step = block.size(); step >= 512;) {
-    if (::write(filler.get(), block.data(), step) > 0) continue;
-    if (errno != ENOSPC) return Error::from_errno(errno, "fill the disk");
-    step /= 2;
-  }
-  return Done{};
+  struct statfs room {};
+  if (::fstatfs(scratch_.get(), &room) != 0) return Error::from_errno(errno, "fill the disk");
+  room_bytes_ = room.f_blocks * static_cast<std::uint64_t>(room.f_bsize);
+  // As small as what lies there: the same as filling it, without the writing.
+  return resize(room_bytes_ - room.f_bfree * static_cast<std::uint64_t>(room.f_bsize));
 }
 
-void Stage::give_room() {
-  ::unlinkat(scratch_.get(), "filler", 0);
+Status Stage::give_room() {
+  return resize(room_bytes_);
+}
+
+Status Stage::resize(std::uint64_t bytes) const {
+  const auto place = "/proc/self/fd/" + std::to_string(scratch_.get());
+  const auto size = "size=" + std::to_string(bytes);
+  if (::mount(nullptr, place.c_str(), nullptr, MS_REMOUNT, size.c_str()) == 0) return Done{};
+  return Error::from_errno(errno, "give the disk " + size);
 }
 
 Status Stage::make_read_only(const std::vector<std::string>& directories) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -12,6 +13,10 @@
 /// The throw-away machine a module is checked on: its root is the real one underneath a layer that
 /// takes all changes and is forgotten afterwards.
 namespace patchbay::kit {
+
+/// Where programs on the stage find others.
+inline constexpr const char* kProgramPath =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What has become of a path: "created", "removed", or what differs: "content", "mode", ...
 using Changes = std::map<std::string, std::string>;
@@ -32,14 +37,19 @@ class Stage {
   /// A digest of a file, so that two moments can be compared; empty for what is no file.
   [[nodiscard]] static std::string digest(const std::string& path);
 
-  /// Ends every process but ours and empties what a reboot empties: /tmp, /run, /dev/shm.
-  void cut_power() const;
+  /// The machine starts for the first time: its start program runs.
+  void start();
+  /// Ends every process but ours and empties what a reboot empties: /tmp, /run, /dev/shm. Then the
+  /// machine starts again, with another boot id.
+  void cut_power();
+  /// Why the start program has failed when it ran last; empty when it has not.
+  [[nodiscard]] const std::string& start_problem() const { return start_problem_; }
   /// "name (pid)" of every process but ours and `except`.
   [[nodiscard]] std::vector<std::string> processes(int except) const;
 
   /// Leaves no room for anything; give_room() takes it back.
   Status fill_disk();
-  void give_room();
+  Status give_room();
   /// Makes directories unwritable, even for root.
   Status make_read_only(const std::vector<std::string>& directories);
   static void make_writable(const std::vector<std::string>& directories);
@@ -53,18 +63,29 @@ class Stage {
     std::string mount_point;  ///< as the module sees it: "/", "/home"
     std::string upper;        ///< where its changes are, from inside of the stage
   };
-  void collect(const Layer& layer, const std::string& below, Changes& changes) const;
+  enum class Below { upper, all };
+  void collect(const Layer& layer, const std::string& below, Below which, Changes& changes) const;
+  [[nodiscard]] Status resize(std::uint64_t bytes) const;
+  [[nodiscard]] bool is_ignored(const std::string& path) const;
+  [[nodiscard]] std::string boot_id_file() const;
+  [[nodiscard]] Status write_boot_id() const;
   [[nodiscard]] std::string original(const std::string& path) const;
 
   std::vector<Layer> layers_;
   std::string own_directory_;
+  std::vector<std::string> ignored_;
+  std::string start_program_;
+  std::string start_problem_;
   UniqueFd real_root_;
   UniqueFd scratch_;
+  std::uint64_t room_bytes_ = 0;
 };
 
 struct StageSettings {
   std::string own_directory;                    ///< where the module lies
   std::vector<std::string> devices;             ///< real devices below /dev that it may use
+  std::vector<std::string> ignored{};           ///< paths where changes do not count
+  std::string start_program{};                  ///< runs when the machine starts; empty: none
   std::string keep_in;                          ///< directory to copy all changes to; empty: none
   std::size_t room_bytes = 512U * 1024 * 1024;  ///< what the layer can take
   std::chrono::seconds time_limit{120};         ///< for the whole of it

@@ -72,6 +72,8 @@ class StageBuilder {
 
   Status build(Stage& stage, const StageSettings& settings) {
     stage.own_directory_ = settings.own_directory;
+    stage.ignored_ = settings.ignored;
+    stage.start_program_ = settings.start_program;
     PB_CHECK(mount_at(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, ""));
     PB_CHECK(mount_at("patchbay-check", scratch_, "tmpfs", 0,
                       "size=" + std::to_string(settings.room_bytes)));
@@ -92,7 +94,10 @@ class StageBuilder {
     PB_CHECK(mount_at("proc", root_ + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""));
     if (::chroot(root_.c_str()) != 0 || ::chdir("/") != 0)
       return Error::from_errno(errno, "enter " + root_);
-    return Done{};
+    // A reboot gives another one, which is how modules tell that there was one.
+    PB_CHECK(stage.write_boot_id());
+    return mount_at(stage.boot_id_file().c_str(), "/proc/sys/kernel/random/boot_id", nullptr,
+                    MS_BIND, "");
   }
 
  private:
@@ -108,7 +113,7 @@ class StageBuilder {
       ::chmod(upper.c_str(), status.st_mode & 07777);
     }
     const std::string options = "lowerdir=" + point + ",upperdir=" + upper + ",workdir=" + upper +
-                                ".work" + (user_namespace_ ? ",userxattr" : "");
+                                ".work" + (user_namespace_ ? ",userxattr" : ",redirect_dir=on");
     PB_CHECK(mount_at("overlay", root_ + (point == "/" ? "" : point), "overlay", 0, options));
     stage.layers_.push_back(
         {point, "/proc/self/fd/" + std::to_string(stage.scratch_.get()) + "/" + name});
@@ -162,6 +167,7 @@ void send(int to, char kind, const std::string& text) {
   if (!built) {
     send(to, kFailed, built.error().message());
   } else {
+    stage.start();
     const auto text = play(stage);
     if (!settings.keep_in.empty()) stage.keep_in(settings.keep_in);
     send(to, kPlayed, text);

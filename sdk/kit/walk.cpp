@@ -92,6 +92,7 @@ void Walk::begin() {
   rollback_.reset();
   const auto made = tree_.create(content_for(sample_));
   if (!made) find("kit", "a work tree can be made", made.error().message());
+  expect_started();
 }
 
 host::Module* Walk::module() {
@@ -213,7 +214,13 @@ void Walk::cut_power() {
   note("power cut");
   module_.reset();
   stage_.cut_power();
+  expect_started();
   if (watcher_ && !cuts_between_) watcher_({"power cut", 0, "", "", ""});
+}
+
+void Walk::expect_started() {
+  if (stage_.start_problem().empty()) return;
+  find("kit", "the program of --start ends with 0", stage_.start_problem());
 }
 
 TracedProgram Walk::one_call(Call call) const {
@@ -231,6 +238,7 @@ bool Walk::cut_in(Call call, unsigned nth) {
     note("power cut in " + std::string{to_string(call)} + " in front of " + cut.call + " " +
          printable(cut.subject));
     stage_.cut_power();
+    expect_started();
   }
   return cut.reached;
 }

@@ -110,6 +110,7 @@ class Walk {
   host::Module* module();
   Status watched(std::string_view call, const std::function<Status()>& made);
   Result<std::string> asked(host::Call question);
+  void expect_started();
   [[nodiscard]] TracedProgram one_call(host::Call call) const;
 
   const Subject& subject_;
