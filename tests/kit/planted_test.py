@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""planted_test.py PATCHBAY_MODULE MODULE [--name NAME --finds RULE] [--times N]: checks one module with a
-planted mistake. Its line "finds: RULE" (or --finds) names the only rule that may report something
-("nothing" for a correct module)."""
+"""planted_test.py PATCHBAY_MODULE MODULE [--name NAME --finds "RULE in CASE"] [--whole] [--times N]: checks
+one module with a planted mistake. Its line "finds: RULE in CASE" (or --finds) names the only rule that may
+report something ("nothing" for a correct module), and a case that does; that one is played, with --whole all."""
 import argparse
 import json
 import os
@@ -16,17 +16,21 @@ parser.add_argument("kit")
 parser.add_argument("module")
 parser.add_argument("--name")
 parser.add_argument("--finds")
+parser.add_argument("--whole", action="store_true")
 parser.add_argument("--times", type=int, default=1)
 options = parser.parse_args()
 kit, module, name = options.kit, options.module, options.name or os.path.basename(options.module)
 
 
 def expected_of(path):
-    rule = options.finds
-    if not rule:
+    """The rule and the case, or two times nothing."""
+    text = options.finds
+    if not text:
         with open(path, "rb") as f:
-            rule = re.search(rb"finds: ([a-z-]+)", f.read())[1].decode()
-    return set() if rule == "nothing" else {rule}
+            text = re.search(rb"finds: ([a-z -]+)", f.read())[1].decode()
+    if text == "nothing":
+        return None, None
+    return re.fullmatch("([a-z-]+) in ([a-z-]+)", text).groups()
 
 
 def stage(directory):
@@ -47,11 +51,12 @@ def stage(directory):
     return path
 
 
-def check(path):
+def check(path, cases):
     payload = os.path.join(os.path.dirname(path), "payload")
     with open(payload, "w") as f:
         f.write("what is new\n" * 2000)
-    run = subprocess.run([kit, "check", path, "--payload", payload, "--json", "--call-limit", "8"],
+    only = [f"--only={case}" for case in cases]
+    run = subprocess.run([kit, "check", path, "--payload", payload, "--json", "--call-limit", "8", *only],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if run.returncode == 2 and "throw-away root" in run.stderr:
         print("skipped:", run.stderr.strip())
@@ -65,15 +70,16 @@ def check(path):
 
 
 with tempfile.TemporaryDirectory(dir=os.getcwd()) as directory:
-    wanted = expected_of(module)
+    rule, case = expected_of(module)
     path = stage(directory)
     for _ in range(options.times):
-        report = check(path)
-        rules = {finding["rule"] for finding in report["findings"]}
-        if rules != wanted:
+        report = check(path, [case] if case and not options.whole else [])
+        found = {(finding["rule"], finding["case"]) for finding in report["findings"]}
+        others = {other for other, _ in found} - {rule}
+        if others or (rule and (rule, case) not in found):
             print(json.dumps(report["findings"], indent=1))
-            sys.exit(f"{name}: want {sorted(wanted)}, have {sorted(rules)}")
+            sys.exit(f"{name}: want {rule} in {case} and nothing else, have {sorted(found)}")
         for finding in report["findings"]:
             if not all(finding[key] for key in ("done", "expected", "happened", "repeat")):
                 sys.exit(f"an incomplete finding: {finding}")
-    print(f"{name}: {sorted(wanted) or 'nothing found'}, as it should be")
+    print(f"{name}: {rule or 'nothing'} found, as it should be, in {len(report['cases'])} cases")

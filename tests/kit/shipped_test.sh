@@ -1,21 +1,33 @@
 #!/bin/sh
 # A module that ships, or an example, passes every case: shipped_test.sh PATCHBAY_MODULE MODULES EXAMPLES NAME
+# [CASE...]; with cases these alone.
+# In the environment: PATCHBAY_ARTIFACT, and PATCHBAY_GENERATORS.
 set -eu
 kit=$1
 modules=$2
 examples=$3
 name=$4
+shift 4
+only=
+for case in "$@"; do only="$only --only=$case"; done
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+devices=
+trap clean_up EXIT
 cd "$work"
+
+clean_up() {
+  for device in $devices; do losetup --detach "$device"; done
+  rm -rf "$work"
+}
 
 # passes MODULE OPTION...
 passes() {
   code=0
-  "$kit" check "$@" > "$work/report" 2>&1 || code=$?
+  # shellcheck disable=SC2086 # words
+  "$kit" check "$@" $only > "$work/report" 2>&1 || code=$?
   if [ "$code" = 2 ] && grep -q "throw-away root" "$work/report"; then cat "$work/report"; exit 77; fi
   [ "$code" = 0 ] || { cat "$work/report"; echo "$1: exit $code"; exit 1; }
-  tail -1 "$work/report"
+  cat "$work/report"
 }
 
 # What a module finds on the device, put there where only the kit sees it: over /etc/mender and /opt.
@@ -28,6 +40,12 @@ END
   chmod 755 with-device
   mkdir -p etc opt
   kit=$work/with-device
+}
+
+# artifact TYPE OPTION...: what the module installs, in TYPE.mender.
+artifact() {
+  "$PATCHBAY_ARTIFACT" write "$@" --generators "$PATCHBAY_GENERATORS" -n release-2 -t checked-device \
+    -o "$1.mender"
 }
 
 single_file() {
@@ -45,12 +63,31 @@ script() {
   passes "$modules/script/script" --payload 10-make.sh --payload undo.sh --meta '{"rollback": "undo.sh"}'
 }
 
-directory() {
-  mkdir tree
-  echo one > tree/one
+# a_tree: what is new, and on the device what was there before.
+a_tree() {
+  with_device
+  mkdir -p tree opt/app/kept
+  echo "what was there" | tee opt/app/one opt/app/kept/two > opt/app/three
+  chmod 600 opt/app/one
+  echo "what is new" | tee tree/one > tree/four
+  printf /opt/app > dest_dir
   tar -C tree -cf update.tar .
-  printf /srv/patchbay-kit > dest_dir
+}
+
+directory() {
+  a_tree
   passes "$modules/directory/directory" --payload dest_dir --payload update.tar
+}
+
+dir_overlay() {
+  a_tree
+  passes "$modules/directory/dir-overlay" --type dir-overlay --payload dest_dir --payload update.tar
+}
+
+persistent_app() {
+  a_tree
+  passes "$modules/directory/persistent-app" --type persistent-app --payload dest_dir --payload tree/one \
+    --payload tree/four
 }
 
 firmware() {
@@ -78,6 +115,109 @@ END
   passes "$modules/firmware/firmware" --payload motor.bin --meta '{"version": "2.0"}'
 }
 
+reboot() {
+  artifact reboot
+  passes "$modules/reboot/reboot" --artifact reboot.mender
+}
+
+# Two slots on loop devices, and a boot loader that is a script: a second boot on trial goes back.
+rootfs_image() {
+  [ "$(id -u)" = 0 ] || { echo "loop devices need root"; exit 77; }
+  with_device
+  mkdir opt/boot opt/running
+  for image in one two new; do
+    truncate -s 1M "$image"
+    mkfs.ext4 -q -O ^has_journal -L "$image" "$image"
+  done
+  truncate -s 2M one two
+  first=$(losetup --find --show one) && devices=$first
+  second=$(losetup --find --show two) && devices="$first $second"
+  cat > etc/rootfs-image.json <<END
+{"RootfsPartA": "$first", "RootfsPartB": "$second", "RootDirectory": "/opt/running",
+ "BootEnvironment": "command", "BootCommand": "/opt/boot/loader"}
+END
+  cat > opt/boot/loader <<END
+#!/bin/sh
+set -e
+cd /opt/boot
+read -r slot trial boots < state
+put() { printf '%s\n' "\$*" > state.new && mv state.new state || { rm -f state.new; exit 1; }; }
+case \${1:-start} in
+  check) ;;
+  status) printf 'slot=%s\ntrial=%s\n' "\$slot" "\$trial" ;;
+  try) put "\$2" 1 0 ;;
+  keep) put "\$2" 0 0 ;;
+  start)
+    [ -e /sys/block ] || mount -t sysfs sysfs /sys
+    ! mountpoint -q /opt/running || umount /opt/running
+    case \$slot,\$trial,\$boots in
+      A,1,1) slot=B; put B 0 0 ;;
+      B,1,1) slot=A; put A 0 0 ;;
+      *,1,0) put "\$slot" 1 1 ;;
+    esac
+    case \$slot in A) device=$first ;; B) device=$second ;; esac
+    mount -o ro "\$device" /opt/running ;;
+esac
+END
+  chmod 755 opt/boot/loader
+  echo A 0 0 > opt/boot/state
+  passes "$modules/rootfs-image/rootfs-image" --payload new --device "$first" --device "$second" \
+    --start /opt/boot/loader
+}
+
+# On the EFI system partition, with a fallback; the reboot is one that the kit plays.
+bootloader() {
+  with_device
+  mkdir -p opt/EFI/systemd opt/EFI/BOOT
+  echo "MZ the old loader" | tee opt/EFI/systemd/systemd-bootx64.efi > opt/EFI/BOOT/BOOTX64.EFI
+  cat > etc/bootloader.json <<'END'
+{"Areas": {"esp": {"Kind": "file", "Magic": {"Offset": 0, "Hex": "4d5a"},
+  "Path": "/opt/EFI/systemd/systemd-bootx64.efi", "Fallback": "/opt/EFI/BOOT/BOOTX64.EFI"}}}
+END
+  echo "MZ the new loader" > loader.efi
+  passes "$modules/bootloader/bootloader" --payload loader.efi
+  only="--only=success --only=fail-after-commit --only=cut-in-commit"
+  passes "$modules/bootloader/bootloader" --payload loader.efi --meta '{"reboot": "never"}'
+}
+
+# The device brings a script that makes its configuration true.
+mender_configure() {
+  with_device
+  mkdir -p opt/usr/lib/mender-configure/apply-device-config.d opt/var/lib/mender-configure opt/etc
+  cat > opt/usr/lib/mender-configure/apply-device-config.d/timezone <<'END'
+#!/bin/sh
+set -e
+sed -n 's/.*"timezone": *"\([^"]*\)".*/\1/p' "$1" > /opt/etc/timezone.new
+mv /opt/etc/timezone.new /opt/etc/timezone
+END
+  chmod 755 opt/usr/lib/mender-configure/apply-device-config.d/timezone
+  echo '{"timezone": "Europe/Oslo"}' > opt/var/lib/mender-configure/device-config.json
+  chmod 600 opt/var/lib/mender-configure/device-config.json
+  echo Europe/Oslo > opt/etc/timezone
+  # The module itself, told that its device begins there.
+  printf '#!/bin/sh\nPATCHBAY_CONFIGURE_ROOT=/opt exec %s "$@"\n' \
+    "$modules/mender-configure/mender-configure" > mender-configure
+  chmod 755 mender-configure
+  echo '{"timezone": "Asia/Tokyo"}' > settings.json
+  artifact mender-configure --meta-data settings.json
+  passes "$work/mender-configure" --artifact mender-configure.mender
+}
+
+# A package that replaces nothing, by dpkg and apt of this machine. What they write about it is their own.
+deb() {
+  for tool in apt-get dpkg-deb; do
+    command -v "$tool" > /dev/null || { echo "needs $tool"; exit 77; }
+  done
+  [ "$(id -u)" = 0 ] || { echo "dpkg needs root"; exit 77; }
+  mkdir -p package/DEBIAN package/usr/share/patchbay-kit
+  printf '%s\n' "Package: patchbay-kit" "Version: 1" "Architecture: all" "Maintainer: Kit <kit@example.com>" \
+    "Description: checks an update module" > package/DEBIAN/control
+  echo "what is new" > package/usr/share/patchbay-kit/text
+  dpkg-deb --root-owner-group -b package patchbay-kit_1_all.deb > log || { cat log; exit 1; }
+  passes "$modules/deb/deb" --payload patchbay-kit_1_all.deb --call-limit 60 --ignore /var/log \
+    --ignore /var/cache --ignore /var/lib/apt --ignore /var/lib/dpkg
+}
+
 greeting() {
   echo "good morning" > greeting
   passes "$examples/shell-module/greeting" --payload greeting
@@ -85,6 +225,10 @@ greeting() {
 
 case $name in
   single-file) single_file ;;
-  script | directory | firmware | greeting) "$name" ;;
+  dir-overlay) dir_overlay ;;
+  persistent-app) persistent_app ;;
+  rootfs-image) rootfs_image ;;
+  mender-configure) mender_configure ;;
+  script | directory | firmware | reboot | bootloader | deb | greeting) "$name" ;;
   *) echo "nothing is known of a module '$name'"; exit 2 ;;
 esac
