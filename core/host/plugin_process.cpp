@@ -15,8 +15,9 @@ namespace {
 
 using Wake = os::Process::Wake;
 
-// How long a host that is not needed any more may take to end by itself.
-constexpr std::chrono::milliseconds kFarewell{1000};
+// How long a host that is not needed any more may take to end by itself, and a dying one to be
+// dead; long enough on a machine that is busy with something else.
+constexpr std::chrono::milliseconds kFarewell{5000};
 
 struct SocketPair {
   UniqueFd ours;
