@@ -104,7 +104,7 @@ Status Record::set_aside(const std::vector<OldContainer>& containers) {
 Status Record::add_note(const std::string& kind, const std::vector<std::string>& values) {
   Journal::Record entry{kind};
   entry.insert(entry.end(), values.begin(), values.end());
-  return append(std::move(entry));
+  return append(entry);
 }
 
 Status Record::mark_installed() {
