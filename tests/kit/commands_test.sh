@@ -1,26 +1,15 @@
 #!/bin/sh
 # What patchbay-module prints and returns: commands_test.sh PATCHBAY_MODULE PLANTED
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 kit=$1
 planted=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# run WANTED_EXIT WANTED_TEXT ARGUMENT...
-run() {
-  wanted=$1
-  text=$2
-  shift 2
-  code=0
-  "$kit" "$@" > out 2>&1 || code=$?
-  if [ "$code" = 2 ] && grep -q "throw-away root" out; then cat out; exit 77; fi
-  if [ "$code" != "$wanted" ] || ! grep -qe "$text" out; then
-    echo "patchbay-module $*: want exit $wanted and '$text', have $code and:" >&2
-    cat out >&2
-    exit 1
-  fi
-}
+# shellcheck source=tests/kit/kit.sh
+. "$here/kit.sh"
 
 mkdir machine modules keep
 echo before > machine/config

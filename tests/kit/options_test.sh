@@ -2,6 +2,7 @@
 # What patchbay-module check is told, and what the module gets to see of it: options_test.sh PATCHBAY_MODULE
 # PATCHBAY_ARTIFACT
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 kit=$1
 artifact=$2
 # Outside of /tmp: that is emptied by power cuts.
@@ -9,20 +10,8 @@ work=$(mktemp -d "$PWD/options-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# run WANTED_EXIT WANTED_TEXT ARGUMENT...
-run() {
-  wanted=$1
-  text=$2
-  shift 2
-  code=0
-  "$kit" "$@" > out 2>&1 || code=$?
-  if [ "$code" = 2 ] && grep -q "throw-away root" out; then cat out; exit 77; fi
-  if [ "$code" != "$wanted" ] || ! grep -qe "$text" out; then
-    echo "patchbay-module $*: want exit $wanted and '$text', have $code and:" >&2
-    cat out >&2
-    exit 1
-  fi
-}
+# shellcheck source=tests/kit/kit.sh
+. "$here/kit.sh"
 
 # Installs nothing but the payload that it knows, which has to come with green meta-data.
 cat > choosy <<'END'
