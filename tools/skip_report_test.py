@@ -64,6 +64,16 @@ class SkipReport(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("os.File.Forgotten: RUN BY NO STEP", text)
 
+    def test_a_name_made_of_a_parameters_bytes_fails_when_strict(self):
+        listing = self.folder / "all.txt"
+        name = "os.All/File.Writes/16-byte object <81-7D 51-69>"
+        listing.write_text(f"  Test  #1: {name}\n", encoding="utf-8")
+        self.junit.write_text(REPORT.replace("os.File.Writes", name.replace("<", "&lt;")), encoding="utf-8")
+        code, text = self.report("^dev/os\\.File\\.Fills  a disk\n", "--strict", "--all", str(listing))
+        self.assertEqual(code, 1)
+        self.assertIn("HAS NO NAME", text)
+        self.assertNotIn("RUN BY NO STEP", text)
+
     def test_strict_needs_a_report(self):
         rows = self.folder / "expected.txt"
         rows.write_text("", encoding="utf-8")

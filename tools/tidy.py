@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
 """clang-tidy over many sources in a fraction of the time: a folder at once.
 
-usage: tidy.py BUILD_DIR JOBS FILE...
+usage: tidy.py [--record RECORD] BUILD_DIR JOBS FILE...
 
 Most of what clang-tidy does for one source it does for the headers of the standard library. So the
 sources of a folder that are compiled alike are included into one, and those headers are read once.
 Where that does not compile, because two of them use one name, the second ones are read apart.
 Prints what was found; exits 1 if there is something.
+
+RECORD lists the sources that were read without a finding, each with a checksum over it, the headers
+of this tree that it includes and the checks. Those are not read again as long as that holds.
 """
 
+import argparse
 import concurrent.futures
+import functools
+import hashlib
 import json
 import os
+import pathlib
 import re
 import shlex
 import subprocess
@@ -20,6 +27,8 @@ import sys
 TIDY = ["clang-tidy-14", "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
 NOISE = re.compile(r"^\d+ warnings?( and \d+ errors?)? (generated|treated)|^Suppressed|"
                    r"^Use -header-filter|^Error while processing")
+TOP = pathlib.Path(__file__).resolve().parent.parent
+INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 AT_ONCE = 12  # more would leave the last processor alone at the end
 
 
@@ -93,25 +102,82 @@ def write_group(folder, group):
     return folder
 
 
-def main(build, jobs, *files):
-    build = os.path.abspath(build)
-    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        wanted = {os.path.abspath(name) for name in files}
-        entries = {entry["file"]: entry for entry in json.load(file) if entry["file"] in wanted}
-    groups = sorted(groups_of(entries.values()), key=len, reverse=True)
-    folder = os.path.join(build, "tidy")
+@functools.cache
+def included(file):
+    """The headers of this tree that a file includes by itself."""
+    names = [name.decode() for name in INCLUDE.findall(file.read_bytes())]
+    places = [place for name in names for place in (file.parent / name, TOP / name, TOP / "include" / name)]
+    return [place.resolve() for place in places if place.is_file()]
+
+
+def checksum(source):
+    """Changes when clang-tidy could find something else in the source."""
+    seen, open_files = set(), [pathlib.Path(source).resolve()]
+    while open_files:
+        file = open_files.pop()
+        if file not in seen:
+            seen.add(file)
+            open_files += included(file)
+    total = hashlib.sha256((TOP / ".clang-tidy").read_bytes())
+    for file in sorted(seen):
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+class Record:
+    """The sources that have been read, one "CHECKSUM  PATH" a line."""
+
+    def __init__(self, path):
+        self.path = path and pathlib.Path(path)
+        text = self.path.read_text(encoding="utf-8") if path and self.path.exists() else ""
+        self.rows = {name: total for total, name in (line.split("  ", 1) for line in text.splitlines())}
+
+    def has(self, source):
+        return self.rows.get(os.path.relpath(source, TOP)) == checksum(source)
+
+    def add(self, sources):
+        self.rows.update({os.path.relpath(source, TOP): checksum(source) for source in sources})
+
+    def save(self):
+        if self.path:
+            lines = [f"{total}  {name}\n" for name, total in sorted(self.rows.items()) if (TOP / name).exists()]
+            self.path.write_text("".join(lines), encoding="utf-8")
+
+
+def tidy_all(build, jobs, entries, record):
+    """How many groups have findings, which are printed; the others are recorded."""
+    groups = sorted(groups_of(entries), key=len, reverse=True)
     print(f"   clang-tidy: {len(entries)} sources in {len(groups)} groups", flush=True)
     failures = 0
-    with concurrent.futures.ThreadPoolExecutor(int(jobs)) as pool:
-        running = [pool.submit(tidy_group, build, folder, str(number), group)
-                   for number, group in enumerate(groups)]
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(tidy_group, build, os.path.join(build, "tidy"), str(number), group): group
+                   for number, group in enumerate(groups)}
         for future in concurrent.futures.as_completed(running):
             failed, found = future.result()
             failures += failed
+            if not failed:
+                record.add(entry["file"] for entry in running[future])
             if found:
                 print(found, flush=True)
+    return failures
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--record")
+    parser.add_argument("build", type=os.path.abspath)
+    parser.add_argument("jobs", type=int)
+    parser.add_argument("files", nargs="+", type=os.path.abspath)
+    options = parser.parse_args(arguments)
+    with open(os.path.join(options.build, "compile_commands.json"), encoding="utf-8") as file:
+        entries = {entry["file"]: entry for entry in json.load(file) if entry["file"] in options.files}
+    record = Record(options.record)
+    unread = [entry for entry in entries.values() if not record.has(entry["file"])]
+    print(f"   clang-tidy: {len(entries) - len(unread)} sources are as they were when last read")
+    failures = tidy_all(options.build, options.jobs, unread, record)
+    record.save()
     return 1 if failures else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

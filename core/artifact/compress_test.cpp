@@ -7,6 +7,7 @@
 #include <random>
 
 #include "core/artifact/block_compressor.hpp"
+#include "core/artifact/compression_names_test.hpp"
 #include "core/artifact/decompress.hpp"
 #include "core/artifact/sources.hpp"
 #include "tests/support/result_matchers.hpp"
@@ -131,7 +132,8 @@ TEST_P(EveryFormat, GivenOutputThatFails_WhenCompressed_ThenItsErrorComesThrough
 }
 
 INSTANTIATE_TEST_SUITE_P(Compress, EveryFormat,
-                         ::testing::Values(Compression::gzip, Compression::xz, Compression::zstd));
+                         ::testing::Values(Compression::gzip, Compression::xz, Compression::zstd),
+                         name_of);
 
 TEST(Compress, GivenNoise_WhenMadeGzip_ThenHardlyLarger) {
   std::mt19937 random{7};

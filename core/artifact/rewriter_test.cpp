@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "core/artifact/compress.hpp"
+#include "core/artifact/compression_names_test.hpp"
 #include "core/os/file.hpp"
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -245,11 +246,6 @@ TEST_P(RewriterTest, GivenTargetThatIsThere_WhenRewritten_ThenModeStaysAndLinksA
   EXPECT_EQ(info.st_mode, S_IFREG | 0640U);
   ASSERT_EQ(::lstat(link.c_str(), &info), 0);
   EXPECT_TRUE(S_ISLNK(info.st_mode));
-}
-
-std::string name_of(const ::testing::TestParamInfo<Compression>& test) {
-  const std::string suffix{suffix_of(test.param)};
-  return suffix.empty() ? "none" : suffix.substr(1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Rewriter, RewriterTest,

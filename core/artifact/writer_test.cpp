@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "core/artifact/compression_names_test.hpp"
 #include "core/artifact/reader.hpp"
 #include "core/artifact/tar_writer.hpp"
 #include "core/os/file.hpp"
@@ -164,7 +165,8 @@ TEST_P(EveryCompression, GivenEverythingASinglePayloadCanHave_WhenWritten_ThenBo
 
 INSTANTIATE_TEST_SUITE_P(Writer, EveryCompression,
                          ::testing::Values(Compression::none, Compression::gzip, Compression::xz,
-                                           Compression::zstd));
+                                           Compression::zstd),
+                         name_of);
 
 TEST_F(WriterTest, GivenXz_WhenWritten_ThenSeveralBlocksThatTheXzProgramCanRead) {
   ArtifactSpec spec = single(9 * kMiB);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <ostream>
+
 #include "modules/containers/request.hpp"
 #include "modules/containers/run_values.hpp"
 
@@ -36,6 +38,7 @@ TEST(RunOptions, GivenEachSpelling_WhenParsed_ThenTheSameBody) {
 struct Refusal {
   const char* text;
   const char* why;
+  friend void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.text; }
 };
 
 class RunOptionsRefused : public ::testing::TestWithParam<Refusal> {};
