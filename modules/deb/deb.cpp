@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "modules/deb/apt.hpp"
+#include "modules/deb/database.hpp"
 #include "modules/deb/pool.hpp"
 #include "modules/deb/request.hpp"
 #include "modules/deb/services.hpp"

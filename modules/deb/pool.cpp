@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "modules/deb/database.hpp"
 #include "modules/deb/tools.hpp"
 #include "patchbay/files.hpp"
 
@@ -22,14 +23,10 @@ using module::Result;
 using module::Status;
 
 constexpr const char* kCache = "/var/cache/apt/archives/";
-constexpr const char* kDatabase = "/var/lib/dpkg/info/";
 /// What dpkg may leave beside a configuration file, and beside any file when it is killed.
 constexpr std::array kBesideConffile{".dpkg-old", ".dpkg-dist"};
 constexpr std::array kUnfinished{".dpkg-new", ".dpkg-tmp"};
 constexpr std::size_t kMostPaths = 64U << 20U;
-/// Lines of a package's state that are no part of its control file.
-constexpr std::array kStateFields{
-    "Status:", "Conffiles:", "Config-Version:", "Triggers-Pending:", "Triggers-Awaited:"};
 
 Status make_directory(const std::string& path, mode_t mode) {
   if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return module::Done{};
@@ -49,19 +46,6 @@ bool is_package(const std::string& path, const std::string& name, const std::str
   const auto control = output_of("dpkg-deb", {"--field", path});
   return control && field_of(*control, "Package") == name &&
          field_of(*control, "Version") == version;
-}
-
-/// dpkg's own list of a package's files: what dpkg-query prints of it may be longer than what is
-/// kept of a program's output.
-Result<std::string> file_list_of(const std::string& package) {
-  PATCHBAY_TRY(const auto full,
-               output_of("dpkg-query", {"--show", "--showformat=${binary:Package}", package}));
-  // With the architecture only where a package may be there for several of them.
-  for (const std::string& name : {full, full.substr(0, full.find(':'))}) {
-    const std::string path = kDatabase + name + ".list";
-    if (module::exists(path)) return module::read_file(path, kMostPaths);
-  }
-  return Error{"dpkg has no list of its files"};
 }
 
 /// The files of a package, by the names under which it brought them, that are there. One that was
@@ -119,38 +103,9 @@ Status remove_if_there(const std::string& path) {
   return Error::from_errno(errno, "remove " + path);
 }
 
-Result<std::string> control_of(const std::string& package) {
-  PATCHBAY_TRY(const auto status, output_of("dpkg-query", {"--status", package}));
-  std::string control;
-  bool skipping = false;
-  for (const std::string& line : lines_of(status)) {
-    if (line.empty()) break;
-    const bool continues = line.front() == ' ';
-    if (!continues) {
-      skipping = std::any_of(kStateFields.begin(), kStateFields.end(),
-                             [&](const char* field) { return line.starts_with(field); });
-    }
-    if (!skipping) control += line + "\n";
-  }
-  return control;
-}
-
-struct Conffile {
-  std::string path;
-  bool there = false;
-};
-
-Result<std::vector<Conffile>> conffiles_of(const std::string& package) {
-  PATCHBAY_TRY(const auto text,
-               output_of("dpkg-query", {"--show", "--showformat=${Conffiles}\n", package}));
-  std::vector<Conffile> conffiles;
-  for (const std::string& line : lines_of(text)) {
-    const auto begin = line.find('/');
-    if (begin == std::string::npos || line.ends_with(" obsolete")) continue;
-    const std::string path = line.substr(begin, line.rfind(' ') - begin);
-    conffiles.push_back({path, module::exists(path)});
-  }
-  return conffiles;
+/// Whether dpkg knows of configuration files of the package.
+bool has_conffiles(const Change& change) {
+  return !change.from.empty() || change.had_configuration;
 }
 
 Status copy_with_mode(const std::string& from, const std::string& to, mode_t mode) {
@@ -186,22 +141,12 @@ Status sync_file(const std::string& path) {
 
 }  // namespace
 
-Result<Installed> installed(const std::string& package) {
-  // dpkg-query fails for a package that it has never heard of.
-  const auto text =
-      output_of("dpkg-query", {"--show", "--showformat=${db:Status-Abbrev}|${Version}\n", package});
-  if (!text || text->size() < 4) return Installed{};
-  const char state = (*text)[1];
-  const bool half_done = (*text)[2] != ' ';
-  if (state == 'n') return Installed{"", !half_done, false};
-  if (state == 'c') return Installed{"", !half_done, true};
-  const auto version = text->find('|') + 1;
-  return Installed{text->substr(version, text->find('\n') - version), state == 'i' && !half_done,
-                   true};
-}
-
 std::string Pool::path_of(const Change& change) const {
   return directory_ + "/" + change.package + "_" + escaped(change.from) + ".deb";
+}
+
+std::string Pool::record_of(const Change& change) const {
+  return directory_ + "/" + change.package + ".record";
 }
 
 Result<std::uint64_t> Pool::space_for(const std::vector<Change>& changes) {
@@ -225,6 +170,7 @@ Status Pool::fill(const std::vector<Change>& changes, const std::vector<Package>
     PATCHBAY_CHECK(keep_package(change).context("keep " + change.package + " " + change.from));
   }
   PATCHBAY_CHECK(keep_conffiles(changes, payload).context("keep configuration files"));
+  PATCHBAY_CHECK(keep_records(changes).context("keep what dpkg knows of configuration files"));
   return module::sync_directory(directory_);
 }
 
@@ -267,7 +213,7 @@ Status Pool::keep_conffiles(const std::vector<Change>& changes,
   std::string there;
   std::string absent;
   for (const Change& change : changes) {
-    if (change.from.empty()) continue;
+    if (!has_conffiles(change)) continue;
     PATCHBAY_TRY(const auto conffiles, conffiles_of(change.package));
     for (const Conffile& conffile : conffiles) {
       (conffile.there ? there : absent) += conffile.path.substr(1) + "\n";
@@ -292,25 +238,49 @@ Status Pool::keep_conffiles(const std::vector<Change>& changes,
   return sync_file(archive);
 }
 
+Status Pool::keep_records(const std::vector<Change>& changes) const {
+  for (const Change& change : changes) {
+    if (!has_conffiles(change)) continue;
+    PATCHBAY_TRY(const auto record, conffile_record(change.package));
+    PATCHBAY_CHECK(module::replace_file(record_of(change), record, 0600));
+  }
+  return module::Done{};
+}
+
 Status Pool::restore_conffiles() const {
-  PATCHBAY_CHECK(
-      run_tool("tar", {"--directory=/", "--extract", "--file=" + directory_ + "/conffiles.tar",
-                       "--xattrs", "--acls", "--numeric-owner", "--preserve-permissions"}));
-  return remove_absent();
+  return run_tool("tar", {"--directory=/", "--extract", "--file=" + directory_ + "/conffiles.tar",
+                          "--xattrs", "--acls", "--numeric-owner", "--preserve-permissions"});
 }
 
 /// What the new packages have brought and the old ones do not take away: configuration files, what
 /// dpkg leaves beside these, and what a dpkg that was killed had begun.
 Status Pool::remove_absent() const {
   PATCHBAY_TRY(const auto absent, module::read_file(directory_ + "/absent", kMostPaths));
-  std::vector<std::string> paths = lines_of(absent);
+  std::vector<std::string> paths;
+  for (const std::string& line : lines_of(absent))
+    paths.push_back("/" + line);
   std::reverse(paths.begin(), paths.end());
   for (const std::string& path : paths) {
     for (const char* ending : kUnfinished)
-      PATCHBAY_CHECK(remove_if_there("/" + path + ending));
-    PATCHBAY_CHECK(remove_if_there("/" + path));
+      PATCHBAY_CHECK(remove_if_there(path + ending));
+    PATCHBAY_CHECK(remove_if_there(path));
   }
   return module::Done{};
+}
+
+/// dpkg has taken its record from the .deb files, which hold the configuration files as somebody
+/// had edited them, or do not hold those that somebody had removed.
+Status Pool::restore_records(const std::vector<Change>& changes) const {
+  bool changed = false;
+  for (const Change& change : changes) {
+    // A pool that an earlier version of this program has made has none.
+    if (!module::exists(record_of(change))) continue;
+    PATCHBAY_TRY(const auto record, module::read_file(record_of(change), kMostPaths));
+    PATCHBAY_TRY(const bool differed, restore_conffile_record(change.package, record));
+    changed = changed || differed;
+  }
+  if (!changed) return module::Done{};
+  return run_tool("dpkg", {"--force-confold", "--configure", "--pending"});
 }
 
 Status Pool::restore(const std::vector<Change>& changes) const {
@@ -320,7 +290,9 @@ Status Pool::restore(const std::vector<Change>& changes) const {
   PATCHBAY_CHECK(unpack_old(changes));
   PATCHBAY_CHECK(remove_new(changes));
   PATCHBAY_CHECK(run_tool("dpkg", {"--force-confnew", "--configure", "--pending"}));
-  return restore_conffiles();
+  PATCHBAY_CHECK(restore_conffiles());
+  PATCHBAY_CHECK(remove_absent());
+  return restore_records(changes).context("what dpkg knows of configuration files");
 }
 
 /// On the way from one whole state to another relations may be broken; both ends are sound.

@@ -8,18 +8,10 @@
 
 namespace patchbay::deb {
 
-/// What the dpkg database says of a package now.
-struct Installed {
-  std::string version;  ///< empty: not installed
-  bool whole = true;    ///< nothing of it is half-done
-  bool known = false;   ///< something of it is there, be it only its configuration
-};
-module::Result<Installed> installed(const std::string& package);
-
 /// The packages as they were before an update, so that exactly these come back: a .deb of each,
 /// from apt's cache when the same version lies there, otherwise packed anew from what is on the
-/// disk; the configuration files, as somebody may have changed them; and the names of what the new
-/// packages bring that was not there.
+/// disk; the configuration files, as somebody may have changed them, and what dpkg remembers of
+/// these; and the names of what the new packages bring that was not there.
 class Pool {
  public:
   explicit Pool(std::string directory) : directory_{std::move(directory)} {}
@@ -40,9 +32,12 @@ class Pool {
                                               const std::vector<Package>& payload) const;
   [[nodiscard]] module::Status unpack_old(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status remove_new(const std::vector<Change>& changes) const;
+  [[nodiscard]] module::Status keep_records(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status restore_conffiles() const;
   [[nodiscard]] module::Status remove_absent() const;
+  [[nodiscard]] module::Status restore_records(const std::vector<Change>& changes) const;
   [[nodiscard]] std::string path_of(const Change& change) const;
+  [[nodiscard]] std::string record_of(const Change& change) const;
 
   std::string directory_;
 };

@@ -114,10 +114,15 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+Result<DatabaseLock> DatabaseLock::acquire() {
+  PATCHBAY_TRY(Fd file, wait_for_lock(kDatabaseLock));
+  return DatabaseLock{std::move(file)};
+}
+
 Result<PackageLock> PackageLock::acquire() {
   PATCHBAY_TRY(Fd frontend, wait_for_lock(kFrontendLock));
   // A dpkg whose front end was killed goes on alone; it must have ended. It takes this one itself.
-  PATCHBAY_CHECK(wait_for_lock(kDatabaseLock));
+  PATCHBAY_CHECK(DatabaseLock::acquire());
   ::setenv("DPKG_FRONTEND_LOCKED", "true", 1);
   return PackageLock{std::move(frontend)};
 }

@@ -29,6 +29,18 @@ module::Result<std::string> first_output_of(const std::string& name,
 /// Lines without their ends; no empty last one.
 std::vector<std::string> lines_of(const std::string& text);
 
+/// The lock that dpkg takes while it reads and writes its database; for whoever writes there
+/// himself, and gives it back before he calls dpkg.
+class DatabaseLock {
+ public:
+  /// Waits as PackageLock does.
+  static module::Result<DatabaseLock> acquire();
+
+ private:
+  explicit DatabaseLock(module::Fd file) : file_{std::move(file)} {}
+  module::Fd file_;
+};
+
 /// The lock that apt, dpkg and their front ends take. For calls of dpkg; apt takes it by itself.
 class PackageLock {
  public:

@@ -6,6 +6,7 @@ usage: deb_system.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar SYSTEM.tar
 Makes SYSTEM.tar, for tests that derive from DebCase.
 """
 import base64
+import hashlib
 import json
 import os
 import re
@@ -33,9 +34,11 @@ STAGES = ("preinst", "postinst", "prerm", "postrm")
 
 
 TREES = "/var/lib/mender/modules/v3/payloads"
-# What the packages demo and libdemo are, whether something is half-done, and whether something is left behind.
+# What the packages demo and libdemo are, with which configuration files dpkg says that they came, whether something
+# is half-done, and whether something is left behind.
 LOOK = """
 for name in demo libdemo; do dpkg-query -W -f '${db:Status-Abbrev}${Version}\\n' $name 2> /dev/null | grep -v '^un '; done
+dpkg-query -W -f '${Conffiles}\\n' demo | grep /
 cat /usr/share/*demo/version /etc/demo.conf
 find /usr/share/demo /usr/share/libdemo /etc/demo* 2> /dev/null | sort
 dpkg --audit
@@ -43,8 +46,17 @@ find %s -mindepth 1
 ls -d /usr/sbin/policy-rc.d* 2> /dev/null
 true
 """ % TREES
-OLD = "ii 1.0\n1.0\ncolour=green\n/etc/demo.conf\n/usr/share/demo\n/usr/share/demo/version\n"
-NEW = ("ii 2.0\nii 2.0\n2.0\n2.0\ncolour=blue\n/etc/demo-more.conf\n/etc/demo.conf\n/etc/demo.conf.dpkg-old\n"
+
+
+def delivered(path, content):
+    """dpkg's line about a configuration file that came with that content, whatever has become of it."""
+    return " %s %s\n" % (path, hashlib.md5(content.encode()).hexdigest())
+
+
+CAME_OLD = delivered("/etc/demo.conf", "colour=red\n")
+CAME_NEW = delivered("/etc/demo.conf", "colour=blue\n") + delivered("/etc/demo-more.conf", "more=yes\n")
+OLD = "ii 1.0\n" + CAME_OLD + "1.0\ncolour=green\n/etc/demo.conf\n/usr/share/demo\n/usr/share/demo/version\n"
+NEW = ("ii 2.0\nii 2.0\n" + CAME_NEW + "2.0\n2.0\ncolour=blue\n/etc/demo-more.conf\n/etc/demo.conf\n/etc/demo.conf.dpkg-old\n"
        "/usr/share/demo\n/usr/share/demo/more\n/usr/share/demo/more/file\n/usr/share/demo/version\n"
        "/usr/share/libdemo\n/usr/share/libdemo/version\n")
 

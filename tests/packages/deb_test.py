@@ -20,6 +20,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import artifact  # noqa: E402
 
 PACKAGES, SYSTEM_TAR, ARTIFACT_TOOL = sys.argv[1:4]
+CAME = "dpkg-query -W -f '${Conffiles}\\n' demo | grep /"
+# Keeps what somebody has edited, and only that.
+UPGRADE = "dpkg --force-confold -i /debs/libdemo_2.0.deb /debs/demo_2.0.deb"
 EVERY = 1 if "--all" in sys.argv else 3
 
 
@@ -185,6 +188,31 @@ class Debs(deb_system.DebCase):
         self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
         self.run_in("patchbay rollback", code=None)
         self.assertEqual(self.run_in("test -e /etc/demo.conf || echo absent"), "absent\n")
+        self.assertEqual(self.run_in(CAME), deb_system.CAME_OLD)
+        self.run_in(UPGRADE)
+        self.assertEqual(self.run_in("test -e /etc/demo.conf || echo absent"), "absent\n")
+
+    def test_after_a_rollback_dpkg_still_knows_that_a_configuration_file_was_edited(self):
+        for meta in ({}, {"conffiles": "new"}):
+            with self.subTest(meta=meta):
+                self.install("demo_2.0", "libdemo_2.0", meta=meta)
+                self.assertEqual(self.run_in(CAME), deb_system.CAME_NEW)
+                self.run_in("patchbay rollback")
+                self.assert_old()
+                self.assertIn("/etc/demo.conf", self.run_in("dpkg --verify demo"))
+                self.assertEqual(self.run_in("ls -A /var/lib/dpkg/updates"), "")
+        self.run_in(UPGRADE)
+        self.assertEqual(self.run_in("cat /etc/demo.conf"), "colour=green\n")
+
+    def test_configuration_that_a_removed_package_has_left_comes_back_and_stays_edited(self):
+        look = "cat /etc/demo.conf; dpkg -s demo | grep -e ^Conf -e ^Status -e '^ /'"
+        self.run_in("dpkg --remove demo")
+        before = self.run_in(look)
+        self.assertIn("config-files", before)
+        self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
+        self.assertNotEqual(self.run_in(look), before)
+        self.run_in("patchbay rollback")
+        self.assertEqual(self.run_in(look), before)
 
     def test_the_same_version_again_changes_nothing(self):
         self.run_in("rm -f /var/log/stages")

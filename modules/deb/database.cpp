@@ -1,0 +1,136 @@
+#include "modules/deb/database.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <functional>
+
+#include "modules/deb/tools.hpp"
+#include "patchbay/files.hpp"
+
+namespace patchbay::deb {
+namespace {
+
+using module::Error;
+using module::Result;
+using module::Status;
+
+constexpr const char* kLists = "/var/lib/dpkg/info/";
+constexpr std::string_view kListEnding = ".list";
+/// dpkg's journal: each file is the paragraph of one package, and stands above the one in `status`
+/// until dpkg has put it there.
+constexpr const char* kJournal = "/var/lib/dpkg/updates/";
+/// The names of its files are numbers of four digits, from 0 on.
+constexpr unsigned kMostUpdates = 10000;
+constexpr std::size_t kMostPaths = 64U << 20U;
+/// Fields of a package's paragraph that are no part of its control file.
+constexpr std::array kStateFields{
+    "Status:", "Conffiles:", "Config-Version:", "Triggers-Pending:", "Triggers-Awaited:"};
+/// What dpkg makes of conffiles. The version belongs to packages of which only these are there.
+constexpr std::array kRecordFields{"Conffiles:", "Config-Version:"};
+
+template <std::size_t Count>
+bool is_one_of(const std::array<const char*, Count>& fields, const std::string& line) {
+  return std::any_of(fields.begin(), fields.end(),
+                     [&](const char* field) { return line.starts_with(field); });
+}
+
+/// The fields of a paragraph that are `wanted`, by their first lines.
+std::string fields_of(const std::string& paragraph,
+                      const std::function<bool(const std::string& line)>& wanted) {
+  std::string fields;
+  bool taking = false;
+  for (const std::string& line : lines_of(paragraph)) {
+    if (line.empty()) break;
+    if (line.front() != ' ') taking = wanted(line);
+    if (taking) fields += line + "\n";
+  }
+  return fields;
+}
+
+Result<std::string> paragraph_of(const std::string& package) {
+  return output_of("dpkg-query", {"--status", package});
+}
+
+bool is_of_record(const std::string& line) {
+  return is_one_of(kRecordFields, line);
+}
+
+/// Where dpkg keeps the list of a package's files; empty: it has none.
+std::string list_path(const std::string& package) {
+  const auto full = output_of("dpkg-query", {"--show", "--showformat=${binary:Package}", package});
+  if (!full) return {};
+  // With the architecture only where a package may be there for several of them.
+  for (const std::string& name : {*full, full->substr(0, full->find(':'))}) {
+    std::string path = kLists + name + std::string{kListEnding};
+    if (module::exists(path)) return path;
+  }
+  return {};
+}
+
+Result<std::string> next_in_journal() {
+  for (unsigned number = 0; number < kMostUpdates; ++number) {
+    const std::string digits = std::to_string(number);
+    std::string path = kJournal + std::string(4 - digits.size(), '0') + digits;
+    if (!module::exists(path)) return path;
+  }
+  return Error{std::string{kJournal} + " is full; run dpkg --configure --pending"};
+}
+
+}  // namespace
+
+Result<Installed> installed(const std::string& package) {
+  // dpkg-query fails for a package that it has never heard of.
+  const auto text =
+      output_of("dpkg-query", {"--show", "--showformat=${db:Status-Abbrev}|${Version}\n", package});
+  if (!text || text->size() < 4) return Installed{};
+  const char state = (*text)[1];
+  const bool half_done = (*text)[2] != ' ';
+  if (state == 'n') return Installed{"", !half_done, false};
+  if (state == 'c') return Installed{"", !half_done, true};
+  const auto version = text->find('|') + 1;
+  return Installed{text->substr(version, text->find('\n') - version), state == 'i' && !half_done,
+                   true};
+}
+
+Result<std::string> file_list_of(const std::string& package) {
+  const std::string path = list_path(package);
+  if (path.empty()) return Error{"dpkg has no list of its files"};
+  return module::read_file(path, kMostPaths);
+}
+
+Result<std::string> control_of(const std::string& package) {
+  PATCHBAY_TRY(const auto paragraph, paragraph_of(package));
+  return fields_of(paragraph,
+                   [](const std::string& line) { return !is_one_of(kStateFields, line); });
+}
+
+Result<std::vector<Conffile>> conffiles_of(const std::string& package) {
+  PATCHBAY_TRY(const auto text,
+               output_of("dpkg-query", {"--show", "--showformat=${Conffiles}\n", package}));
+  std::vector<Conffile> conffiles;
+  for (const std::string& line : lines_of(text)) {
+    const auto begin = line.find('/');
+    if (begin == std::string::npos || line.ends_with(" obsolete")) continue;
+    const std::string path = line.substr(begin, line.rfind(' ') - begin);
+    conffiles.push_back({path, module::exists(path)});
+  }
+  return conffiles;
+}
+
+Result<std::string> conffile_record(const std::string& package) {
+  PATCHBAY_TRY(const auto paragraph, paragraph_of(package));
+  return fields_of(paragraph, is_of_record);
+}
+
+Result<bool> restore_conffile_record(const std::string& package, const std::string& record) {
+  PATCHBAY_TRY(const auto paragraph, paragraph_of(package));
+  if (fields_of(paragraph, is_of_record) == record) return false;
+  PATCHBAY_TRY(const auto lock, DatabaseLock::acquire());
+  PATCHBAY_TRY(const auto path, next_in_journal());
+  const auto rest = fields_of(paragraph, std::not_fn(is_of_record));
+  PATCHBAY_CHECK(module::replace_file(path, rest + record, 0644));
+  return true;
+}
+
+}  // namespace patchbay::deb

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "modules/deb/apt.hpp"
+#include "patchbay/result.hpp"
+
+/// What dpkg has written down of packages. Asked through dpkg's programs where these can answer;
+/// the lists of files, and the journal of changes to the database, are read and written as dpkg
+/// does.
+namespace patchbay::deb {
+
+/// What the dpkg database says of a package now.
+struct Installed {
+  std::string version;  ///< empty: not installed
+  bool whole = true;    ///< nothing of it is half-done
+  bool known = false;   ///< something of it is there, be it only its configuration
+};
+module::Result<Installed> installed(const std::string& package);
+
+/// dpkg's own list of a package's files: what dpkg-query prints of it may be longer than what is
+/// kept of a program's output. Errors: it has none.
+module::Result<std::string> file_list_of(const std::string& package);
+
+/// The control file of an installed package, without the conffiles and what dpkg adds.
+module::Result<std::string> control_of(const std::string& package);
+
+/// A configuration file that is dpkg's business (conffile).
+struct Conffile {
+  std::string path;
+  bool there = false;
+};
+/// Those of the package; without what only earlier versions of it had.
+module::Result<std::vector<Conffile>> conffiles_of(const std::string& package);
+
+/// What dpkg remembers of a package's conffiles: with which content each was delivered, so that it
+/// knows later which of them somebody has edited or removed. Fields of the package's paragraph.
+module::Result<std::string> conffile_record(const std::string& package);
+/// Makes dpkg remember `record` again. A step of dpkg's own: done or not done after a power cut.
+/// The package manager's lock has to be held. Returns whether there was anything to do; dpkg takes
+/// it in when it runs next.
+module::Result<bool> restore_conffile_record(const std::string& package, const std::string& record);
+
+}  // namespace patchbay::deb
