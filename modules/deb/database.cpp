@@ -99,6 +99,24 @@ Result<std::string> file_list_of(const std::string& package) {
   return module::read_file(path, kMostPaths);
 }
 
+Result<std::set<std::string>> owned_by_others(const std::set<std::string>& paths,
+                                              const std::vector<Change>& changes) {
+  std::set<std::string> owned;
+  if (paths.empty()) return owned;
+  std::set<std::string> own_lists;
+  for (const Change& change : changes)
+    own_lists.insert(list_path(change.package));
+  PATCHBAY_TRY(const auto names, module::list_directory(kLists));
+  for (const std::string& name : names) {
+    const std::string path = kLists + name;
+    if (!name.ends_with(kListEnding) || own_lists.contains(path)) continue;
+    PATCHBAY_TRY(const auto list, module::read_file(path, kMostPaths));
+    for (const std::string& line : lines_of(list))
+      if (paths.contains(line)) owned.insert(line);
+  }
+  return owned;
+}
+
 Result<std::string> control_of(const std::string& package) {
   PATCHBAY_TRY(const auto paragraph, paragraph_of(package));
   return fields_of(paragraph,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ module::Result<Installed> installed(const std::string& package);
 /// dpkg's own list of a package's files: what dpkg-query prints of it may be longer than what is
 /// kept of a program's output. Errors: it has none.
 module::Result<std::string> file_list_of(const std::string& package);
+/// Those of `paths` that packages have which none of `changes` is about.
+module::Result<std::set<std::string>> owned_by_others(const std::set<std::string>& paths,
+                                                      const std::vector<Change>& changes);
 
 /// The control file of an installed package, without the conffiles and what dpkg adds.
 module::Result<std::string> control_of(const std::string& package);

@@ -254,13 +254,16 @@ Status Pool::restore_conffiles() const {
 
 /// What the new packages have brought and the old ones do not take away: configuration files, what
 /// dpkg leaves beside these, and what a dpkg that was killed had begun.
-Status Pool::remove_absent() const {
+Status Pool::remove_absent(const std::vector<Change>& changes) const {
   PATCHBAY_TRY(const auto absent, module::read_file(directory_ + "/absent", kMostPaths));
   std::vector<std::string> paths;
   for (const std::string& line : lines_of(absent))
     paths.push_back("/" + line);
+  // Since then, packages may have come that brought some of these as well.
+  PATCHBAY_TRY(const auto others, owned_by_others({paths.begin(), paths.end()}, changes));
   std::reverse(paths.begin(), paths.end());
   for (const std::string& path : paths) {
+    if (others.contains(path)) continue;
     for (const char* ending : kUnfinished)
       PATCHBAY_CHECK(remove_if_there(path + ending));
     PATCHBAY_CHECK(remove_if_there(path));
@@ -291,7 +294,7 @@ Status Pool::restore(const std::vector<Change>& changes) const {
   PATCHBAY_CHECK(remove_new(changes));
   PATCHBAY_CHECK(run_tool("dpkg", {"--force-confnew", "--configure", "--pending"}));
   PATCHBAY_CHECK(restore_conffiles());
-  PATCHBAY_CHECK(remove_absent());
+  PATCHBAY_CHECK(remove_absent(changes));
   return restore_records(changes).context("what dpkg knows of configuration files");
 }
 

@@ -34,7 +34,7 @@ class Pool {
   [[nodiscard]] module::Status remove_new(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status keep_records(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status restore_conffiles() const;
-  [[nodiscard]] module::Status remove_absent() const;
+  [[nodiscard]] module::Status remove_absent(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status restore_records(const std::vector<Change>& changes) const;
   [[nodiscard]] std::string path_of(const Change& change) const;
   [[nodiscard]] std::string record_of(const Change& change) const;

@@ -97,6 +97,10 @@ class Packages:
         self.add("many", "2.0")
         self.add("old-friend", "1.0")
         self.add("other", "1.0")
+        # Takes over a file of demo 2.0, and has a directory in common with libdemo.
+        self.add("taker", "1.0", replaces="demo")
+        self.system.write("build/taker_1.0/usr/share/demo/more/file", "taken\n")
+        os.makedirs(self.system.path("build/taker_1.0/usr/share/libdemo"))
         self.add("patient", "1.0", extra={"postinst": "sleep 3"})
         self.add("served", "1.0", extra={"postinst": "invoke-rc.d demo-service restart || true"})
         self.add("large", "1.0", conffile=base64.encodebytes(os.urandom(200_000)).decode())
@@ -104,13 +108,14 @@ class Packages:
         self.system.run("mkdir /debs && cd /build && for name in %s; do "
                         "dpkg-deb -Zgzip -z1 --root-owner-group -b $name /debs/$name.deb || exit; done" % " ".join(self.sources))
 
-    def add(self, name, version, depends="", conflicts="", conffile="", architecture="all", extra=None, installed_kib=10):
+    def add(self, name, version, depends="", conflicts="", replaces="", conffile="", architecture="all", extra=None, installed_kib=10):
         self.sources.append("%s_%s" % (name, version))
         top = "build/" + self.sources[-1]
         control = ["Package: " + name, "Version: " + version, "Architecture: " + architecture,
                    "Maintainer: Test <test@example.com>", "Description: for tests", "Installed-Size: %d" % installed_kib]
         control += ["Depends: " + depends] if depends else []
         control += ["Conflicts: " + conflicts] if conflicts else []
+        control += ["Replaces: " + replaces] if replaces else []
         self.system.write(top + "/DEBIAN/control", "\n".join(control) + "\n")
         self.system.write(top + "/usr/share/%s/version" % name, version + "\n")
         if conffile:

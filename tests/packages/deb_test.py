@@ -214,6 +214,15 @@ class Debs(deb_system.DebCase):
         self.run_in("patchbay rollback")
         self.assertEqual(self.run_in(look), before)
 
+    def test_what_another_package_has_brought_meanwhile_stays_after_rollback(self):
+        self.install("demo_2.0", "libdemo_2.0")
+        self.run_in("dpkg -i /debs/taker_1.0.deb")
+        self.assertEqual(self.run_in("cat /usr/share/demo/more/file"), "taken\n")
+        self.run_in("patchbay rollback")
+        self.assertEqual(self.version(), "ii 1.0")
+        self.assertEqual(self.run_in("cat /usr/share/demo/more/file; ls -A /usr/share/libdemo; dpkg --verify taker"), "taken\n")
+        self.assertEqual(self.run_in("ls /etc/demo*"), "/etc/demo.conf\n")
+
     def test_the_same_version_again_changes_nothing(self):
         self.run_in("rm -f /var/log/stages")
         self.install("demo_1.0")
