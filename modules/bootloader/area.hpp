@@ -37,6 +37,8 @@ class Area {
   virtual module::Status verify(const Record& record) = 0;
   /// The end of a trial, where there is one.
   virtual module::Status keep(const Record& record) = 0;
+  /// Whether the machine starts what it started before, and everything the record tells of is back.
+  virtual module::Status verify_old(const Record& record) = 0;
   /// Puts back everything the record tells of.
   virtual module::Status roll_back(module::Context& context, const Record& record) = 0;
   /// What there is left to remove after the end.
@@ -56,5 +58,8 @@ module::Status require_risk_accepted(const Request& request, const std::string& 
 /// Whether `content` has the sum of what was installed.
 module::Status require_installed(const std::string& content, const std::string& where,
                                  const Record::Installed& installed);
+/// Whether `content` has the sum of what was there before the update.
+module::Status require_old(const std::string& content, const std::string& where,
+                           const std::string& sum);
 
 }  // namespace patchbay::bootloader

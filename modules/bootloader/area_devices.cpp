@@ -90,6 +90,24 @@ class DeviceArea final : public Area {
     return require_installed(content, name(installed->slot), *installed);
   }
 
+  Status verify_old(const Record& record) override {
+    if (const auto from = record.switched_from(); from && selector_) {
+      PATCHBAY_TRY(const auto state, selector_->read());
+      if (state.on_trial)
+        return Error{"the " + selector_->name() + " still says that " + name(state.next) +
+                     " is on trial"};
+      if (state.next != *from)
+        return Error{"the machine starts " + name(state.next) + " instead of " + name(*from)};
+    }
+    PATCHBAY_TRY(const auto all, record.old_copies());
+    for (const auto& [slot, old] : all) {
+      PATCHBAY_TRY(const auto content, place(slot).read(old.size()));
+      PATCHBAY_TRY(const auto sum, slot::sha256_of(old));
+      PATCHBAY_CHECK(require_old(content, name(slot), sum));
+    }
+    return Done{};
+  }
+
   Status keep(const Record& record) override {
     const auto installed = record.installed();
     if (!selector_ || !installed) return Done{};

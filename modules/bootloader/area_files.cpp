@@ -55,7 +55,8 @@ class FileArea final : public Area {
     }
     PATCHBAY_CHECK(require_room(running.size(), image.size()));
     PATCHBAY_TRY(const auto files, context.payload_files());
-    PATCHBAY_CHECK(record.replacing_files());
+    PATCHBAY_TRY(const auto old_sum, slot::sha256_of(running));
+    PATCHBAY_CHECK(record.replacing_files(old_sum));
     PATCHBAY_TRY(auto changes, Changes::begin(context));
     PATCHBAY_CHECK(changes.or_undo(replace(changes, running, files.front().path)));
     PATCHBAY_TRY(const auto fresh, module::read_file(settings_.path, kLargestArea));
@@ -70,6 +71,13 @@ class FileArea final : public Area {
     if (!installed) return Error{"no boot loader was installed by this update"};
     PATCHBAY_TRY(const auto content, module::read_file(settings_.path, kLargestArea));
     return require_installed(content, settings_.path, *installed);
+  }
+
+  Status verify_old(const Record& record) override {
+    const auto old_sum = record.replaced();
+    if (!old_sum) return Done{};
+    PATCHBAY_TRY(const auto content, module::read_file(settings_.path, kLargestArea));
+    return require_old(content, settings_.path, *old_sum);
   }
 
   Status keep(const Record&) override { return Done{}; }
@@ -126,6 +134,13 @@ Status require_installed(const std::string& content, const std::string& where,
   if (content.size() == installed.size && sum == installed.sum) return Done{};
   return Error{where + " no longer has the boot loader of this update: SHA-256 " + sum +
                " instead of " + installed.sum};
+}
+
+Status require_old(const std::string& content, const std::string& where, const std::string& sum) {
+  PATCHBAY_TRY(const auto have, slot::sha256_of(content));
+  if (have == sum) return Done{};
+  return Error{where + " does not have the boot loader of before the update: SHA-256 " + have +
+               " instead of " + sum};
 }
 
 }  // namespace patchbay::bootloader

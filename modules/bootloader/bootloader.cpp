@@ -14,6 +14,8 @@ using module::Reboot;
 using module::Result;
 using module::Status;
 
+constexpr std::size_t kLongestVersion = 1024UL * 1024;
+
 /// What one call works on.
 struct Update {
   Request request;
@@ -75,6 +77,8 @@ class Bootloader final : public module::Module {
     PATCHBAY_TRY(const auto update, look_at(context));
     PATCHBAY_CHECK(update.area->check(update.request));
     PATCHBAY_CHECK(record.begin());
+    if (!update.request.version.empty() && !says_version(update))
+      PATCHBAY_CHECK(record.version_is_new());
     const Images images = [&](Slot slot) {
       return load_image(context, update.request, update.settings, slot);
     };
@@ -107,8 +111,16 @@ class Bootloader final : public module::Module {
 
   Status verify_rollback_reboot(Context& context) override {
     PATCHBAY_TRY(const auto record, Record::open(context));
-    if (!record.has_changes() || record.has_gone_back()) return Done{};
-    return Error{"the old boot loader has not been put back"};
+    if (!record.has_changes()) return Done{};
+    if (!record.has_gone_back()) return Error{"the old boot loader has not been put back"};
+    PATCHBAY_TRY(const auto update, look_at(context));
+    PATCHBAY_CHECK(update.area->verify_old(record));
+    if (!update.request.reboots) return Done{};
+    PATCHBAY_TRY(const bool runs_on, record.runs_on_after_going_back());
+    if (runs_on) return Error{"the old boot loader has not been started yet; reboot first"};
+    if (!record.is_version_new() || !says_version(update)) return Done{};
+    return Error{"the new boot loader still runs: " + update.settings.version_file +
+                 " has its version '" + update.request.version + "'"};
   }
 
   Status failure(Context& context) override {
@@ -150,10 +162,15 @@ class Bootloader final : public module::Module {
     return verify_version(update);
   }
 
+  static bool says_version(const Update& update) {
+    const auto text = module::read_file(update.settings.version_file, kLongestVersion);
+    return text && text->find(update.request.version) != std::string::npos;
+  }
+
   static Status verify_version(const Update& update) {
     const auto& wanted = update.request.version;
     if (wanted.empty()) return Done{};
-    PATCHBAY_TRY(const auto text, module::read_file(update.settings.version_file, 1024 * 1024));
+    PATCHBAY_TRY(const auto text, module::read_file(update.settings.version_file, kLongestVersion));
     if (text.find(wanted) != std::string::npos) return Done{};
     return Error{"the boot loader that runs is not version '" + wanted +
                  "': " + update.settings.version_file + " says '" + text.substr(0, 200) + "'"};

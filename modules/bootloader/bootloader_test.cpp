@@ -49,6 +49,20 @@ class BootloaderBase : public ::testing::Test {
     return result.err;
   }
 
+  // In the middle of what an update overwrites.
+  void damage(LoaderKind kind) {
+    const auto* const where = kind == LoaderKind::file    ? "esp/EFI/systemd/systemd-bootx64.efi"
+                              : kind == LoaderKind::flash ? "flash-a"
+                              : kind == LoaderKind::emmc  ? "boot1.img"
+                                                          : "disk.img";
+    const bool first = kind == LoaderKind::order || kind == LoaderKind::single;
+    const auto offset = std::string{where} != "disk.img" ? 9000
+                        : first                          ? 8192 + 9000
+                                                         : 8192 + 131072 + 9000;
+    shell("printf broken | dd conv=notrunc bs=1 seek=" + std::to_string(offset) +
+          " of=" + (*rig_ / where));
+  }
+
   std::unique_ptr<LoaderRig> rig_;
   std::string before_;
 };
@@ -95,7 +109,7 @@ TEST_P(Bootloader, GivenTwoUpdatesOfDifferentSize_ThenTheSecondStarts) {
   succeed("Cleanup");
   rig_->next_update();
   rig_->payload(LoaderRig::loader("newer", 30000));
-  write_text(*rig_ / "boot_id", "the third boot\n");
+  rig_->reboot();
   const auto committed = rig_->device();
   succeed("Download");
   succeed("ArtifactInstall");
@@ -142,6 +156,20 @@ TEST_P(Bootloader, GivenRollbackAfterReboot_ThenAllIsAsBeforeAndAnotherRebootIsN
   succeed("ArtifactRollback");
   EXPECT_EQ(answer("NeedsArtifactReboot"), "Automatic\n");
   EXPECT_TRUE(rig_->device() == before_);
+  EXPECT_THAT(fail("ArtifactVerifyRollbackReboot"), HasSubstr("reboot first"));
+  rig_->reboot();
+  succeed("ArtifactVerifyRollbackReboot");
+}
+
+TEST_P(Bootloader, GivenRollback_WhenSomethingElseLiesThere_ThenTheVerificationSaysSo) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  succeed("ArtifactRollback");
+  rig_->reboot();
+  damage(GetParam());
+  EXPECT_THAT(fail("ArtifactVerifyRollbackReboot"),
+              HasSubstr("does not have the boot loader of before the update"));
 }
 
 TEST_P(Bootloader, GivenRollbackAfterCommit_ThenAllIsAsBefore) {
@@ -173,17 +201,7 @@ TEST_P(Bootloader, GivenLoaderThatSomebodyReplaced_WhenCommitted_ThenRefused) {
   succeed("Download");
   succeed("ArtifactInstall");
   rig_->reboot();
-  rig_->tree().header("meta-data", read_text(rig_->tree() / "header/meta-data"));
-  const auto where = GetParam() == LoaderKind::file    ? "esp/EFI/systemd/systemd-bootx64.efi"
-                     : GetParam() == LoaderKind::flash ? "flash-a"
-                     : GetParam() == LoaderKind::emmc  ? "boot1.img"
-                                                       : "disk.img";
-  const bool first = GetParam() == LoaderKind::order || GetParam() == LoaderKind::single;
-  const auto offset = std::string{where} != "disk.img" ? 9000
-                      : first                          ? 8192 + 9000
-                                                       : 8192 + 131072 + 9000;
-  shell("printf broken | dd conv=notrunc bs=1 seek=" + std::to_string(offset) +
-        " of=" + (*rig_ / where));
+  damage(GetParam());
   EXPECT_THAT(fail("ArtifactCommit"), HasSubstr("no longer has the boot loader of this update"));
   succeed("ArtifactRollback");
   EXPECT_TRUE(rig_->device() == before_);
@@ -358,6 +376,53 @@ TEST_F(BootloaderRequest, GivenVersionToLookFor_WhenAnotherOneRuns_ThenCommitFai
   write_text(*rig_ / "version", "U-Boot 2024.04");
   succeed("ArtifactVerifyReboot");
   succeed("ArtifactCommit");
+}
+
+TEST_F(BootloaderRequest, GivenVersionToLookFor_WhenItStillRunsAfterRollback_ThenSaidSo) {
+  auto json = rig_->settings();
+  json.replace(json.find("\"Magic\""), 0, R"("VersionFile": ")" + (*rig_ / "version") + "\", ");
+  rig_->configure(json);
+  rig_->meta_data(R"({"version": "2024.04"})");
+  for (const std::string before : {"U-Boot 2023.01", "U-Boot 2024.04"}) {
+    write_text(*rig_ / "version", before);
+    succeed("Download");
+    succeed("ArtifactInstall");
+    rig_->reboot();
+    succeed("ArtifactRollback");
+    rig_->reboot();
+    write_text(*rig_ / "version", "U-Boot 2024.04");
+    // What ran before as well tells nothing.
+    const bool told = before != "U-Boot 2024.04";
+    const auto result = rig_->call("ArtifactVerifyRollbackReboot");
+    EXPECT_EQ(result.exit_code, told ? 1 : 0) << result.err;
+    EXPECT_EQ(result.err.find("the new boot loader still runs") != std::string::npos, told);
+    succeed("Cleanup");
+    rig_->next_update();
+  }
+}
+
+TEST_F(BootloaderRequest, GivenRollback_WhenTheNewCopyIsSelectedAllTheSame_ThenSaidSo) {
+  for (const auto kind : {LoaderKind::bytes, LoaderKind::command, LoaderKind::variable}) {
+    make(kind);
+    succeed("Download");
+    succeed("ArtifactInstall");
+    rig_->reboot();
+    succeed("ArtifactRollback");
+    rig_->reboot();
+    succeed("ArtifactVerifyRollbackReboot");
+    rig_->select('B');
+    EXPECT_THAT(fail("ArtifactVerifyRollbackReboot"),
+                AllOf(HasSubstr("the machine starts copy B"), HasSubstr("instead of copy A")));
+  }
+}
+
+TEST_F(BootloaderRequest, GivenRollback_WhenStillOnTrial_ThenSaidSo) {
+  make(LoaderKind::variable);
+  succeed("Download");
+  succeed("ArtifactInstall");
+  succeed("ArtifactRollback");
+  rig_->set_variable("loader_trial", "1");
+  EXPECT_THAT(fail("ArtifactVerifyRollbackReboot"), HasSubstr("is on trial"));
 }
 
 TEST_F(BootloaderRequest, GivenImagesWithPathsForNames_ThenRefused) {

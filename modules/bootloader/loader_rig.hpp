@@ -50,6 +50,11 @@ class LoaderRig {
   [[nodiscard]] std::string copy(char which);
   /// Where the first disk is, as a device.
   [[nodiscard]] const std::string& disk() const { return disk_->path(); }
+  /// The machine is told behind the module's back to start that copy; for bytes, command, variable.
+  void select(char which);
+  /// The variables of kind `variable`.
+  void set_variable(const std::string& name, const std::string& value);
+  [[nodiscard]] std::string variable(const std::string& name);
   /// Whether the boot partitions of a card are locked; true where there is no card.
   [[nodiscard]] bool is_locked() const;
 
@@ -63,6 +68,7 @@ class LoaderRig {
   TempDir directory_;
   LoaderKind kind_;
   unsigned sector_;
+  unsigned boots_ = 1;
   ModuleTree tree_;
   std::unique_ptr<LoopDevice> disk_;
   std::unique_ptr<LoopDevice> second_;

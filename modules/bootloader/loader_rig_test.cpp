@@ -81,7 +81,7 @@ LoaderRig::LoaderRig(LoaderKind kind, unsigned sector)
   }
   payload(loader("new"));
   if (kind == LoaderKind::single) meta_data(R"({"accept-single-copy-risk": true})");
-  write_text(directory_ / "boot_id", "the first boot\n");
+  write_text(directory_ / "boot_id", "boot 1\n");
   must(std::string{"umount "} + kBootId + " 2>/dev/null; mount --bind " + (directory_ / "boot_id") +
        " " + kBootId);
 }
@@ -170,7 +170,32 @@ void LoaderRig::make_disk() {
 }
 
 void LoaderRig::reboot() {
-  write_text(directory_ / "boot_id", "another boot\n");
+  write_text(directory_ / "boot_id", "boot " + std::to_string(++boots_) + "\n");
+}
+
+void LoaderRig::select(char which) {
+  if (kind_ == LoaderKind::command) {
+    write_text(directory_ / "boot/state", std::string{"slot="} + which + "\ntrial=0\n");
+  } else if (kind_ == LoaderKind::variable) {
+    set_variable("loader", which == 'A' ? "a" : "b");
+  } else {
+    must(std::string{"printf '\\00"} + (which == 'A' ? '1' : '2') +
+         "' | dd conv=notrunc bs=1 seek=" + std::to_string(kSelector) +
+         " of=" + (directory_ / "disk.img") + " 2>/dev/null");
+  }
+}
+
+void LoaderRig::set_variable(const std::string& name, const std::string& value) {
+  must("fw_setenv -c " + (directory_ / "boot/fw_env.config") + " " + name + " " + value);
+}
+
+std::string LoaderRig::variable(const std::string& name) {
+  auto value = shell("fw_printenv -n -c " + (directory_ / "boot/fw_env.config") + " " + name +
+                     " 2>/dev/null")
+                   .out;
+  while (value.ends_with('\n'))
+    value.pop_back();
+  return value;
 }
 
 bool LoaderRig::is_locked() const {
@@ -194,7 +219,7 @@ std::string LoaderRig::copy(char which) {
 // The loader's word, if it is whole: as the machine knows it, by what it begins with.
 std::string LoaderRig::word_in(const std::string& content) const {
   if (content.compare(4, 4, "BOOT") != 0) return "";
-  const auto word = content.substr(9, content.find('\n') - 9);
+  auto word = content.substr(9, content.find('\n') - 9);
   for (const std::size_t size : {20000U, 30000U, 12000U}) {
     if (content.starts_with(loader(word, size))) return word;
   }
@@ -208,10 +233,7 @@ char LoaderRig::selected() {
     case LoaderKind::command:
       return read_text(directory_ / "boot/state")[5];
     case LoaderKind::variable:
-      return shell("fw_printenv -n -c " + (directory_ / "boot/fw_env.config") + " loader")
-                     .out.starts_with("a")
-                 ? 'A'
-                 : 'B';
+      return variable("loader") == "a" ? 'A' : 'B';
     case LoaderKind::emmc:
       return read_text(directory_ / "card")[179] == 0x48 ? 'A' : 'B';
     default:

@@ -47,8 +47,12 @@ Status Record::keep_old(Slot slot, const std::string& content) {
   return journal_.append({"old", letter(slot), std::move(sum)});
 }
 
-Status Record::replacing_files() {
-  return journal_.append({"files"});
+Status Record::version_is_new() {
+  return journal_.append({"version"});
+}
+
+Status Record::replacing_files(const std::string& old_sum) {
+  return journal_.append({"files", old_sum});
 }
 
 Status Record::switching(Slot from, Slot to) {
@@ -68,7 +72,8 @@ Status Record::committed() {
 }
 
 Status Record::went_back() {
-  return journal_.append({"back"});
+  PATCHBAY_TRY(auto boot, boot_id());
+  return journal_.append({"back", std::move(boot)});
 }
 
 Status Record::clear() {
@@ -104,6 +109,12 @@ std::optional<Slot> Record::switched_from() const {
   return slot_of((*record)[1]);
 }
 
+std::optional<std::string> Record::replaced() const {
+  const auto* const record = find("files");
+  if (record == nullptr || record->size() < 2) return std::nullopt;
+  return (*record)[1];
+}
+
 bool Record::has_changes() const {
   return find("old") != nullptr || find("files") != nullptr || find("switch") != nullptr;
 }
@@ -113,6 +124,14 @@ Result<bool> Record::has_rebooted() const {
   if (record == nullptr || record->size() < 2) return false;
   PATCHBAY_TRY(const auto boot, boot_id());
   return boot != (*record)[1];
+}
+
+Result<bool> Record::runs_on_after_going_back() const {
+  const auto* const begin = find("begin");
+  const auto* const back = find("back");
+  if (begin == nullptr || begin->size() < 2 || back == nullptr || back->size() < 2) return false;
+  PATCHBAY_TRY(const auto boot, boot_id());
+  return (*back)[1] != (*begin)[1] && (*back)[1] == boot;
 }
 
 const Journal::Record* Record::find(std::string_view kind) const {

@@ -19,8 +19,10 @@ class Record {
   module::Status begin();
   /// Keeps what `slot` begins with, before it is overwritten.
   module::Status keep_old(Slot slot, const std::string& content);
-  /// Files are about to be replaced, under class Changes.
-  module::Status replacing_files();
+  /// The version that the artifact promises does not run yet.
+  module::Status version_is_new();
+  /// Files are about to be replaced, under class Changes; the one that is started has that sum.
+  module::Status replacing_files(const std::string& old_sum);
   /// The machine is about to be told to start from `to`.
   module::Status switching(Slot from, Slot to);
   /// The new loader is complete in `slot`, and begins with `size` bytes of that sum.
@@ -46,6 +48,9 @@ class Record {
   };
   [[nodiscard]] std::optional<Installed> installed() const;
   [[nodiscard]] std::optional<Slot> switched_from() const;
+  /// The sum of the file that was replaced.
+  [[nodiscard]] std::optional<std::string> replaced() const;
+  [[nodiscard]] bool is_version_new() const { return find("version") != nullptr; }
   /// Whether something on the device may differ from before on our account.
   [[nodiscard]] bool has_changes() const;
   [[nodiscard]] bool has_committed() const { return find("committed") != nullptr; }
@@ -53,6 +58,9 @@ class Record {
   [[nodiscard]] bool has_gone_back() const { return find("back") != nullptr; }
   /// Whether the machine has started anew since the install began.
   [[nodiscard]] module::Result<bool> has_rebooted() const;
+  /// Whether the new loader, which the machine had started with, still runs although the old one is
+  /// back.
+  [[nodiscard]] module::Result<bool> runs_on_after_going_back() const;
 
  private:
   Record(std::string directory, module::Journal journal)
