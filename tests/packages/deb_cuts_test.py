@@ -88,6 +88,7 @@ class Cuts(deb_system.DebCase):
 
     def cut_all(self, points, ends=CHANGING):
         self.assertTrue(points)
+        print("%d cuts: " % len(points), end="", file=sys.stderr, flush=True)
         for point in points:
             with self.subTest(**point._asdict()):
                 self.cut(point, ends[point.flow][point.state])
