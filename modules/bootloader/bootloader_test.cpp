@@ -425,6 +425,42 @@ TEST_F(BootloaderRequest, GivenRollback_WhenStillOnTrial_ThenSaidSo) {
   EXPECT_THAT(fail("ArtifactVerifyRollbackReboot"), HasSubstr("is on trial"));
 }
 
+// As U-Boot's bootcount, which gives a trial up that was started too often.
+TEST_F(BootloaderRequest, GivenCounterOfStarts_ThenEachTrialBeginsAndEndsWithZero) {
+  for (const std::string end : {"ArtifactCommit", "ArtifactRollback", "Cleanup"}) {
+    make(LoaderKind::variable);
+    auto json = rig_->settings();
+    rig_->configure(json.insert(json.find(R"("FwEnvConfig")"), R"("Counter": "loader_count", )"));
+    rig_->set_variable("loader_count", "7");
+    succeed("Download");
+    EXPECT_EQ(rig_->variable("loader_count"), "7") << "nothing is written before the install";
+    succeed("ArtifactInstall");
+    EXPECT_EQ(rig_->variable("loader_count"), "0");
+    EXPECT_EQ(rig_->variable("loader_trial"), "1");
+    rig_->set_variable("loader_count", "1");
+    rig_->reboot();
+    succeed(end);
+    EXPECT_EQ(rig_->variable("loader_count"), "0") << end;
+    EXPECT_EQ(rig_->variable("loader_trial"), "0") << end;
+    EXPECT_EQ(rig_->starts(), end == "ArtifactCommit" ? "new" : "old");
+  }
+}
+
+TEST_F(BootloaderRequest, GivenCounterThatCannotBeMeant_ThenRefused) {
+  make(LoaderKind::variable);
+  const auto good = rig_->settings();
+  for (const auto& [keys, message] : std::map<std::string, std::string>{
+           {R"("Counter": "count")", "a Counter needs a Trial"},
+           {R"("Trial": "trial", "Counter": "loader")", "have to be different variables"},
+           {R"("Trial": "same", "Counter": "same")", "have to be different variables"},
+           {R"("Trial": "trial", "Counter": 3)", "Counter has to be a text"}}) {
+    auto json = good;
+    constexpr std::string_view kTrial = R"("Trial": "loader_trial")";
+    rig_->configure(json.replace(json.find(kTrial), kTrial.size(), keys));
+    EXPECT_THAT(refused(), HasSubstr(message)) << keys;
+  }
+}
+
 TEST_F(BootloaderRequest, GivenImagesWithPathsForNames_ThenRefused) {
   rig_->tree().payload("second", LoaderRig::loader("new"));
   for (const std::string name : {"../meta-data", "/etc/passwd", "files/second"}) {

@@ -49,15 +49,22 @@ class ByVariable final : public Selector {
     return found == all.end() ? "" : found->second;
   }
   Status set(BootState wanted) {
-    PATCHBAY_TRY(const auto before, read());
-    if (before == wanted) return Done{};
+    PATCHBAY_TRY(const bool before, is(wanted));
+    if (before) return Done{};
     Variables variables{{area_.variable, wanted.next == Slot::a ? area_.value_a : area_.value_b}};
     if (!area_.trial_variable.empty())
       variables[area_.trial_variable] = wanted.on_trial ? "1" : "0";
+    if (!area_.counter.empty()) variables[area_.counter] = "0";
     PATCHBAY_CHECK(store_->write(variables).context(name()));
-    PATCHBAY_TRY(const auto have, read());
-    if (have == wanted) return Done{};
+    PATCHBAY_TRY(const bool after, is(wanted));
+    if (after) return Done{};
     return Error{name() + " was set, and reads as before"};
+  }
+  Result<bool> is(BootState wanted) {
+    PATCHBAY_TRY(const auto state, read());
+    if (area_.counter.empty()) return state == wanted;
+    PATCHBAY_TRY(const auto all, store_->read());
+    return state == wanted && value_of(all, area_.counter) == "0";
   }
 
   std::unique_ptr<rootfs_image::VariableStore> store_;

@@ -160,10 +160,17 @@ Status take_bytes(AreaSettings& area, const Object& select) {
 }
 
 Status take_variable(AreaSettings& area, const Object& select) {
-  PATCHBAY_CHECK(select.only({"By", "Name", "A", "B", "Trial", "FwEnvConfig"}));
+  PATCHBAY_CHECK(select.only({"By", "Name", "A", "B", "Trial", "Counter", "FwEnvConfig"}));
   PATCHBAY_TRY(area.variable, select.needed_text("Name"));
   PATCHBAY_CHECK(take_values(area, select));
   PATCHBAY_TRY(area.trial_variable, select.text("Trial"));
+  PATCHBAY_TRY(area.counter, select.text("Counter"));
+  if (!area.counter.empty() && area.trial_variable.empty())
+    return Error{select.where() + ": a Counter needs a Trial, whose starts it counts"};
+  const auto& trial = area.trial_variable;
+  if (trial == area.variable || (!area.counter.empty() && area.counter == trial) ||
+      area.counter == area.variable)
+    return Error{select.where() + ": Name, Trial and Counter have to be different variables"};
   PATCHBAY_TRY(area.fw_env_config, select.path("FwEnvConfig"));
   return Done{};
 }

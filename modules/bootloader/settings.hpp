@@ -35,6 +35,7 @@ struct AreaSettings {
   Select select = Select::nothing;
   std::string variable{};        ///< select by variable
   std::string trial_variable{};  ///< "1" until the commit; empty: the loader knows no trial
+  std::string counter{};         ///< of the starts on trial; empty: nothing counts
   std::string fw_env_config{};
   std::string command{};  ///< select by command
   Copy selector{};        ///< select by bytes
