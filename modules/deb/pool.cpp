@@ -292,7 +292,10 @@ Status Pool::restore(const std::vector<Change>& changes) const {
   static_cast<void>(run_tool("dpkg", {"--force-confold", "--configure", "--pending"}));
   PATCHBAY_CHECK(unpack_old(changes));
   PATCHBAY_CHECK(remove_new(changes));
-  PATCHBAY_CHECK(run_tool("dpkg", {"--force-confnew", "--configure", "--pending"}));
+  // The scripts that configure, and may start services, have to find these files as they were; what
+  // dpkg does to them meanwhile is taken back.
+  PATCHBAY_CHECK(restore_conffiles());
+  PATCHBAY_CHECK(run_tool("dpkg", {"--force-confold", "--configure", "--pending"}));
   PATCHBAY_CHECK(restore_conffiles());
   PATCHBAY_CHECK(remove_absent(changes));
   return restore_records(changes).context("what dpkg knows of configuration files");

@@ -77,7 +77,7 @@ class Packages:
         self.sources = []
 
     def make(self):
-        self.add("demo", "1.0", conffile="colour=red\n")
+        self.add("demo", "1.0", conffile="colour=red\n", extra={"postinst": "cat /etc/demo.conf > /var/log/demo-starts-with"})
         self.add("demo", "2.0", depends="libdemo (>= 2)", conffile="colour=blue\n")
         # What the version before has not, and what dpkg itself would not take away.
         self.system.write("build/demo_2.0/usr/share/demo/more/file", "more\n")

@@ -178,6 +178,14 @@ class Debs(deb_system.DebCase):
         self.run_in("patchbay rollback", code=None)
         self.assert_old()
 
+    def test_scripts_of_the_old_package_find_the_edited_configuration_when_it_comes_back(self):
+        # From there, it has the file as it was delivered.
+        self.run_in("cp /debs/demo_1.0.deb /var/cache/apt/archives/demo_1.0_all.deb")
+        self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
+        self.run_in("rm /var/log/demo-starts-with && patchbay rollback")
+        self.assertEqual(self.run_in("cat /var/log/demo-starts-with"), "colour=green\n")
+        self.assert_old()
+
     def test_an_edited_configuration_file_is_kept_unless_the_artifact_says_otherwise(self):
         self.install("demo_2.0", "libdemo_2.0")
         self.assertEqual(self.run_in("cat /etc/demo.conf"), "colour=green\n")
