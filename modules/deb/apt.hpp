@@ -11,9 +11,10 @@ namespace patchbay::deb {
 
 /// One thing apt would do, as `apt-get --simulate` says it.
 struct Change {
-  std::string package;  ///< with ":architecture" when it is not the system's
-  std::string from;     ///< version that is installed; empty: none
-  std::string to;       ///< version that will be; empty: none
+  /// With ":architecture" when it is not the system's, or there are several of that name.
+  std::string package;
+  std::string from;  ///< version that is installed; empty: none
+  std::string to;    ///< version that will be; empty: none
   /// Not installed, but an earlier installation has left its configuration.
   bool had_configuration = false;
 };

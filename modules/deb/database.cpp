@@ -68,6 +68,19 @@ std::string list_path(const std::string& package) {
   return {};
 }
 
+/// Whether there is, or will be, more than one package of that name.
+bool is_ambiguous(const std::string& name, const std::vector<Change>& changes) {
+  if (std::any_of(changes.begin(), changes.end(),
+                  [&](const Change& change) { return change.package.starts_with(name + ":"); }))
+    return true;
+  const auto known = output_of(
+      "dpkg-query", {"--show", "--showformat=${db:Status-Abbrev}${Architecture}\n", name});
+  if (!known) return false;
+  const auto all = lines_of(*known);
+  return std::count_if(all.begin(), all.end(),
+                       [](const std::string& line) { return !line.starts_with("un"); }) > 1;
+}
+
 Result<std::string> next_in_journal() {
   for (unsigned number = 0; number < kMostUpdates; ++number) {
     const std::string digits = std::to_string(number);
@@ -91,6 +104,18 @@ Result<Installed> installed(const std::string& package) {
   const auto version = text->find('|') + 1;
   return Installed{text->substr(version, text->find('\n') - version), state == 'i' && !half_done,
                    true};
+}
+
+Status name_architectures(std::vector<Change>& changes) {
+  PATCHBAY_TRY(const auto foreign, output_of("dpkg", {"--print-foreign-architectures"}));
+  if (foreign.empty()) return module::Done{};
+  PATCHBAY_TRY(const auto own, output_of("dpkg", {"--print-architecture"}));
+  for (Change& change : changes) {
+    const bool named = change.package.find(':') != std::string::npos;
+    if (!named && is_ambiguous(change.package, changes))
+      change.package += ":" + lines_of(own).front();
+  }
+  return module::Done{};
 }
 
 Result<std::string> file_list_of(const std::string& package) {

@@ -20,6 +20,10 @@ struct Installed {
 };
 module::Result<Installed> installed(const std::string& package);
 
+/// Adds the architecture to the names of packages that are there, or will be, for several: without
+/// it, nobody knows which one is meant. apt leaves out the system's own.
+module::Status name_architectures(std::vector<Change>& changes);
+
 /// dpkg's own list of a package's files: what dpkg-query prints of it may be longer than what is
 /// kept of a program's output. Errors: it has none.
 module::Result<std::string> file_list_of(const std::string& package);

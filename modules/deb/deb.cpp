@@ -268,6 +268,7 @@ class Deb final : public module::Module {
   static Result<std::vector<Change>> changes_of(const Apt& apt, const Request& request) {
     PATCHBAY_CHECK(apt.prepare());
     PATCHBAY_TRY(auto changes, apt.simulate());
+    PATCHBAY_CHECK(name_architectures(changes));
     PATCHBAY_CHECK(refuse_removals(changes, request));
     PATCHBAY_CHECK(refuse_held(changes, request));
     for (Change& change : changes) {

@@ -22,6 +22,8 @@ SKIPPED = 77
 # What some cases want to install beside; "recommended" is what the packages recommend.
 BESIDE = {"mender-client": "mender-client", "recommended": "libcurl4 libarchive13"}
 
+FOREIGN = "ppc64el"  # its packages have nothing that runs but scripts
+
 # Every maintainer script says that it ran, may fail, and may be where the power goes.
 SCRIPT = """#!/bin/sh
 echo "NAME-VERSION STAGE $1" >> /var/log/stages
@@ -97,6 +99,9 @@ class Packages:
         self.add("many", "2.0")
         self.add("old-friend", "1.0")
         self.add("other", "1.0")
+        for version in ("1.0", "2.0"):
+            for architecture in (self.system.run("dpkg --print-architecture").strip(), FOREIGN):
+                self.add("both", version, conffile="both=%s\n" % version, architecture=architecture, beside_others=True)
         # Takes over a file of demo 2.0, and has a directory in common with libdemo.
         self.add("taker", "1.0", replaces="demo")
         self.system.write("build/taker_1.0/usr/share/demo/more/file", "taken\n")
@@ -108,14 +113,16 @@ class Packages:
         self.system.run("mkdir /debs && cd /build && for name in %s; do "
                         "dpkg-deb -Zgzip -z1 --root-owner-group -b $name /debs/$name.deb || exit; done" % " ".join(self.sources))
 
-    def add(self, name, version, depends="", conflicts="", replaces="", conffile="", architecture="all", extra=None, installed_kib=10):
-        self.sources.append("%s_%s" % (name, version))
+    def add(self, name, version, depends="", conflicts="", replaces="", conffile="", architecture="all", beside_others=False, extra=None,
+            installed_kib=10):
+        self.sources.append("%s_%s" % (name, version) + ("_" + architecture if beside_others else ""))
         top = "build/" + self.sources[-1]
         control = ["Package: " + name, "Version: " + version, "Architecture: " + architecture,
                    "Maintainer: Test <test@example.com>", "Description: for tests", "Installed-Size: %d" % installed_kib]
         control += ["Depends: " + depends] if depends else []
         control += ["Conflicts: " + conflicts] if conflicts else []
         control += ["Replaces: " + replaces] if replaces else []
+        control += ["Multi-Arch: same"] if beside_others else []
         self.system.write(top + "/DEBIAN/control", "\n".join(control) + "\n")
         self.system.write(top + "/usr/share/%s/version" % name, version + "\n")
         if conffile:

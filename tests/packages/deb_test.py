@@ -292,6 +292,26 @@ class Debs(deb_system.DebCase):
         self.assertEqual(self.run_in(look), old)
         self.assertEqual(self.run_in("dpkg --audit; dpkg --verify odd"), "")
 
+    def test_a_package_for_two_architectures_comes_back_as_it_was_there(self):
+        own = self.run_in("dpkg --print-architecture").strip()
+        look = "dpkg-query -W -f '${binary:Package} ${Version}\\n${Conffiles}\\n' both; cat /etc/both.conf /usr/share/both/version"
+        for there in ([own], [own, deb_system.FOREIGN]):
+            with self.subTest(there=there):
+                self.new_system()
+                self.run_in("dpkg --add-architecture %s && dpkg -i %s && echo edited > /etc/both.conf" % (
+                    deb_system.FOREIGN, " ".join("/debs/both_1.0_%s.deb" % name for name in there)))
+                old = self.run_in(look)
+                self.install("both_2.0_" + own, "both_2.0_" + deb_system.FOREIGN, meta={"conffiles": "new"})
+                now = self.run_in(look)
+                for name in (own, deb_system.FOREIGN):
+                    self.assertIn("both:%s 2.0\n" % name, now)
+                self.run_in("patchbay rollback")
+                self.assertEqual(self.run_in(look), old)
+                self.assertEqual(self.run_in("dpkg --audit"), "")
+                self.install("both_2.0_" + own, "both_2.0_" + deb_system.FOREIGN)
+                self.run_in("patchbay commit")
+                self.assertIn("edited\n", self.run_in(look))
+
     def test_a_package_with_very_many_files_comes_back_whole(self):
         count = "find /usr/share/many | wc -l; dpkg --verify many"
         self.run_in("dpkg -i /debs/many_1.0.deb")
