@@ -52,6 +52,26 @@ head -c 2000 update.mender > cut.mender
 run 2 'cut.mender\|unexpected end\|truncated' check ./headers --artifact cut.mender --only success
 run 2 'No such file' check ./headers --artifact missing.mender --only success
 
+# An update has a new name for each release, and takes the one before away; or leaves it.
+cat > releases <<END
+#!/bin/sh
+set -e
+cd $work
+case \$1 in
+  ArtifactInstall)
+    read -r name < /proc/sys/kernel/random/uuid
+    mkdir -p releases.d "releases.d/\$name"
+    printf '%s' "\$name" > current.new
+    mv current.new current ;;
+  Cleanup) [ ! -e tidy ] || find releases.d -mindepth 1 ! -name "\$(cat current)" -exec rmdir {} + ;;
+esac
+END
+chmod 755 releases
+run 1 'came with the second update' check ./releases --payload one --only update-twice
+touch tidy
+run 0 'nothing found' check ./releases --payload one --only update-twice
+rm tidy
+
 # What changes in the places named with --ignore does not count.
 mkdir machine
 echo before > machine/log
