@@ -38,6 +38,14 @@ std::vector<std::string> both(const std::set<std::string>& some, std::vector<std
   return others;
 }
 
+/// What an update that has been undone has put to the disk. Needs no engine.
+Status remove_undone(const Record& record) {
+  const auto previous = record.note(kPrevious);
+  if (!previous) return Done{};
+  PATCHBAY_TRY(const auto settings, read_settings());
+  return Releases(settings.store, previous->back()).remove_others();
+}
+
 }  // namespace
 
 struct ComposeModule::Work {
@@ -69,6 +77,7 @@ Result<Composition> ComposeModule::composition(const Context& context) const {
 
 Result<std::optional<Description>> ComposeModule::describe(Context&) {
   const bool is_app = layout_ == Composition::Layout::app;
+  PATCHBAY_TRY(auto settings, read_settings());
   return {Description{
       .type = is_app ? "app" : "docker-compose",
       .description = "Runs a composition of containers, and goes back to the one before.",
@@ -77,7 +86,7 @@ Result<std::optional<Description>> ComposeModule::describe(Context&) {
       .streams = false,
       .needs_rollback_space = false,
       .network = true,
-      .writes = {"/var/lib/patchbay/containers"}}};
+      .writes = {std::move(settings.store)}}};
 }
 
 Result<Lines> ComposeModule::plan(Context& context) {
@@ -205,19 +214,22 @@ Status ComposeModule::undo(Record& record, Context& context) const {
   }
   if (previous) PATCHBAY_CHECK(work.releases.make_current(release));
   PATCHBAY_CHECK(images.take_back());
+  // A cut from here on may leave the new release: whoever is called next removes it.
   PATCHBAY_CHECK(record.mark_restored());
-  return work.releases.remove_others();
+  return remove_undone(record);
 }
 
 Status ComposeModule::rollback(Context& context) {
   PATCHBAY_TRY(auto record, Record::open(context));
-  if (!record.begun() || record.restored()) return Done{};
+  if (!record.begun()) return Done{};
+  if (record.restored()) return remove_undone(record);
   return undo(record, context);
 }
 
 Status ComposeModule::cleanup(Context& context) {
   PATCHBAY_TRY(auto record, Record::open(context));
-  if (!record.begun() || record.restored()) return Done{};
+  if (!record.begun()) return Done{};
+  if (record.restored()) return remove_undone(record);
   if (!record.installed()) return undo(record, context);
   const auto previous = record.note(kPrevious);
   if (!previous || previous->front().empty()) return Done{};

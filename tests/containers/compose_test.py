@@ -141,6 +141,20 @@ class ComposeTest(unittest.TestCase):
                     self.tree.call(call)
                 self.assertEqual(self.state(), before)
 
+    def test_cut_before_the_new_release_is_removed(self):
+        self.install_one()
+        before = self.state()
+        for call in ("ArtifactRollback", "Cleanup"):
+            with self.subTest(call):
+                self.prepare(self.two)
+                self.tree.call("ArtifactInstall")
+                new = os.path.realpath(self.store + "/shop/current")
+                shutil.copytree(new, self.work + "/left")
+                self.tree.call("ArtifactRollback")
+                shutil.move(self.work + "/left", new)
+                self.tree.call(call)
+                self.assertEqual(self.state(), before)
+
     def test_first_install_rolled_back_leaves_nothing(self):
         self.prepare(self.one)
         for call in ("ArtifactInstall", "ArtifactRollback", "Cleanup"):
@@ -258,6 +272,9 @@ class ComposeTest(unittest.TestCase):
             json.dump({**self.engine.settings(), "store": self.store}, file)
         self.tree.environment["PATH"] = "/nowhere"
         self.tree.fails("Download", "none of docker compose, docker-compose and podman-compose")
+
+    def test_describes_where_it_writes(self):
+        self.assertEqual(json.loads(self.tree.call("Describe"))["writes"], [self.store])
 
     # ---- the type app
 
