@@ -11,7 +11,7 @@ _patchbay_module_paths() {
 }
 
 _patchbay_module_options() {
-    local play="--call-limit --device --start --ignore --keep --json" sample="--payload --meta --artifact"
+    local play="--call-limit --device --socket --start --ignore --keep --json" sample="--payload --meta --artifact"
     case $1 in
         new) printf '%s' "--lang --plugin --executable --templates" ;;
         check) printf '%s' "--type $sample $play --only --junit" ;;
@@ -34,7 +34,7 @@ _patchbay_module() {
         --lang) _patchbay_module_words "c c++ sh python" "$current"; return ;;
         --fail-after) _patchbay_module_words "$states" "$current"; return ;;
         --keep | --templates) _patchbay_module_paths -d "$current"; return ;;
-        --payload | --artifact | --device | --start | --ignore | --junit) _patchbay_module_paths -f "$current"; return ;;
+        --payload | --artifact | --device | --socket | --start | --ignore | --junit) _patchbay_module_paths -f "$current"; return ;;
         --type | --meta | --only | --call-limit) return ;;
     esac
     if [[ $current == -* ]]; then

@@ -42,6 +42,12 @@ Result<std::string> real_device(const std::string& path) {
   return Error{ErrorCode::invalid_input, "--device " + path + ": not a device below /dev"};
 }
 
+Result<std::string> real_socket(const std::string& path) {
+  PB_TRY(auto real, real_path(path));
+  if (fs::is_socket(real)) return real;
+  return Error{ErrorCode::invalid_input, "--socket " + path + ": not a socket"};
+}
+
 Result<std::string> real_program(const std::string& path) {
   PB_TRY(auto real, real_path(path));
   if (fs::is_regular_file(real) && ::access(real.c_str(), X_OK) == 0) return real;
@@ -142,7 +148,11 @@ Result<StageSettings> stage_settings(const Subject& subject, const CheckOptions&
   }
   for (const std::string& device : options.devices) {
     PB_TRY(const std::string real, real_device(device));
-    settings.devices.push_back(real);
+    settings.shown.push_back(real);
+  }
+  for (const std::string& socket : options.sockets) {
+    PB_TRY(const std::string real, real_socket(socket));
+    settings.shown.push_back(real);
   }
   for (const std::string& path : options.ignored) {
     PB_TRY(const std::string place, absolute_path(path));

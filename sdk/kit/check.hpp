@@ -21,6 +21,7 @@ struct CheckOptions {
   std::string artifact;              ///< instead of payload and meta_data
   std::vector<std::string> only;     ///< names of cases; none: all
   std::vector<std::string> devices;  ///< real devices that the module may use
+  std::vector<std::string> sockets;  ///< real unix sockets that the module may use
   std::vector<std::string> ignored;  ///< paths where changes do not count
   std::string start_program;         ///< runs when the machine starts; empty: none
   std::string keep;                  ///< existing directory for what each case has changed

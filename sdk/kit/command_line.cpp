@@ -116,6 +116,10 @@ void add_play(CLI::App& command, Line& line) {
   command.add_option("--device", line.options.devices, "Let it use this device; may be repeated")
       ->allow_extra_args(false);
   command
+      .add_option("--socket", line.options.sockets,
+                  "Let it use this socket of the real machine; may be repeated")
+      ->allow_extra_args(false);
+  command
       .add_option("--ignore", line.options.ignored, "Changes there do not count; may be repeated")
       ->allow_extra_args(false);
   command.add_option("--start", line.options.start_program,

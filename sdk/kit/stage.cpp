@@ -285,7 +285,8 @@ Status Stage::resize(std::uint64_t bytes) const {
 Status Stage::make_read_only(const std::vector<std::string>& directories) {
   for (const std::string& directory : directories) {
     const char* const path = directory.c_str();
-    if (::mount(path, path, nullptr, MS_BIND, nullptr) != 0 ||
+    // With what is mounted below, such as a socket of the real machine.
+    if (::mount(path, path, nullptr, MS_BIND | MS_REC, nullptr) != 0 ||
         ::mount(nullptr, path, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0) {
       return Error::from_errno(errno, "make " + directory + " read-only");
     }

@@ -83,7 +83,7 @@ class Stage {
 
 struct StageSettings {
   std::string own_directory;                    ///< where the module lies
-  std::vector<std::string> devices;             ///< real devices below /dev that it may use
+  std::vector<std::string> shown;               ///< real devices and sockets that it may use
   std::vector<std::string> ignored{};           ///< paths where changes do not count
   std::string start_program{};                  ///< runs when the machine starts; empty: none
   std::string keep_in;                          ///< directory to copy all changes to; empty: none

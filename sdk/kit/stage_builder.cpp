@@ -88,8 +88,8 @@ class StageBuilder {
       (void)add_layer(stage, point);
     }
     PB_CHECK(make_devices());
-    for (const std::string& device : settings.devices)
-      PB_CHECK(show(device));
+    for (const std::string& path : settings.shown)
+      PB_CHECK(show(path));
     fs::create_directories(root_ + "/proc");
     PB_CHECK(mount_at("proc", root_ + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, ""));
     if (::chroot(root_.c_str()) != 0 || ::chdir("/") != 0)
@@ -138,12 +138,14 @@ class StageBuilder {
     return Done{};
   }
 
-  /// A device of the real machine, under its own name.
-  Status show(const std::string& device) {
+  /// A device or socket of the real machine, under its own name. Through a layer a socket is
+  /// another one, at which nobody listens.
+  Status show(const std::string& path) {
+    const std::string place = root_ + path;
     std::error_code failed;
-    fs::create_directories(fs::path{root_ + device}.parent_path(), failed);
-    write_text(root_ + device, "");
-    return mount_at(device.c_str(), root_ + device, nullptr, MS_BIND, "");
+    fs::create_directories(fs::path{place}.parent_path(), failed);
+    if (!os::exists(place)) write_text(place, "");
+    return mount_at(path.c_str(), place, nullptr, MS_BIND, "");
   }
 
   std::string scratch_;

@@ -51,6 +51,7 @@ run 0 '"answer": "Yes"' run ./none SupportsRollback --json
 run 1 'FAILED' run ./choosy Download ArtifactInstall Cleanup
 run 2 'no such call; there are' run ./none Nonsense
 run 2 'not a device below /dev' run ./none Download --device payload
+run 2 'payload: not a socket' run ./none Download --socket payload
 run 2 'use Download, ArtifactInstall' trace ./none payload --fail-after Cleanup
 [ "$(cat machine/config)" = before ]
 

@@ -115,4 +115,45 @@ printf '#!/bin/sh\nexit 3\n' > starts
 run 1 'the program of --start ends with 0' check ./wants-reboot --payload one --only success --start ./starts
 grep -q 'starts ended with exit code 3' out
 run 2 'not a program' check ./wants-reboot --payload one --only success --start one
+
+# A socket of the machine is answered where it is named, also after a power cut and in read-only directories.
+cat > serve <<'END'
+import os, socket
+server = socket.socket(socket.AF_UNIX)
+server.bind("machine/new.sock")
+server.listen()
+os.rename("machine/new.sock", "machine/engine.sock")
+while True:
+    client, _ = server.accept()
+    with open("asked", "a") as file:
+        file.write("x")
+    client.close()
+END
+cat > asks <<END
+#!/usr/bin/env python3
+import os, socket, sys
+os.chdir("$work/machine")
+if sys.argv[1] == "SupportsRollback":
+    print("Yes")
+if sys.argv[1] in ("ArtifactInstall", "ArtifactRollback"):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect("engine.sock")
+    client.recv(1)
+if sys.argv[1] == "ArtifactInstall":
+    open("made", "w").close()
+if sys.argv[1] == "ArtifactRollback" and os.path.exists("made"):
+    os.remove("made")
+END
+chmod 755 asks
+python3 serve &
+server=$!
+trap 'kill "$server"; rm -rf "$work"' EXIT
+while [ ! -e machine/engine.sock ]; do kill -0 "$server"; done
+run 1 'ArtifactInstall succeeds here' check ./asks --payload one --only success
+[ ! -e asked ]
+run 0 'nothing found' check ./asks --payload one --only success --socket machine/engine.sock
+run 0 'nothing found' check ./asks --payload one --only cuts-between --socket machine/engine.sock
+[ "$(cat asked)" = xx ]
+run 0 'asks: 1 cases, nothing found' check ./asks --payload one --only read-only --socket machine/engine.sock
+[ "$(cat asked)" = xxxxxx ]
 echo "options do what they say"
