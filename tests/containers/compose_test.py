@@ -144,14 +144,14 @@ class ComposeTest(unittest.TestCase):
     def test_cut_before_the_new_release_is_removed(self):
         self.install_one()
         before = self.state()
+        self.prepare(self.two)
+        self.tree.call("ArtifactInstall")
+        new = os.path.realpath(self.store + "/shop/current")
+        shutil.copytree(new, self.work + "/left")
+        self.tree.call("ArtifactRollback")
         for call in ("ArtifactRollback", "Cleanup"):
             with self.subTest(call):
-                self.prepare(self.two)
-                self.tree.call("ArtifactInstall")
-                new = os.path.realpath(self.store + "/shop/current")
-                shutil.copytree(new, self.work + "/left")
-                self.tree.call("ArtifactRollback")
-                shutil.move(self.work + "/left", new)
+                shutil.copytree(self.work + "/left", new)
                 self.tree.call(call)
                 self.assertEqual(self.state(), before)
 
