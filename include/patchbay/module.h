@@ -232,7 +232,8 @@ static inline pb_text_t pb_string(const char* string) {
 
 /* Whether `text` is `string`. */
 static inline int pb_text_is(pb_text_t text, const char* string) {
-  return text.size == strlen(string) && memcmp(text.data, string, (size_t)text.size) == 0;
+  const size_t size = strlen(string);
+  return text.size == size && memcmp(text.data, string, size) == 0;
 }
 
 /* Fills in `error`, and returns `code`: `return pb_fail(error, PB_INVALID, "...");`. */

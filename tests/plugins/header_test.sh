@@ -15,7 +15,15 @@ compile() {
     -fvisibility=hidden -Wl,-z,defs -o "$work/smallest.so" "$here/smallest.c"
   exported=$(nm -D --defined-only "$work/smallest.so" | awk '{print $3}')
   [ "$exported" = pb_plugin_v1 ] || { echo "$1 -std=$3: exports: $exported" >&2; exit 1; }
+  # shellcheck disable=SC2046  # a word for each warning
+  echo '#include <patchbay/module.h>' | "$1" -x "$2" -std="$3" -Werror $(careful "$2") -I "$include" -fsyntax-only -
   count=$((count + 1))
+}
+
+# careful LANGUAGE: warnings that authors of plugins may have on
+careful() {
+  echo -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual
+  [ "$1" = c ] || echo -Wold-style-cast
 }
 
 # knows COMPILER LANGUAGE STANDARD
