@@ -104,7 +104,10 @@ int32_t act(const std::string& action, pb_module_t* module, pb_error_t* error) {
   if (action == "exit") ::exit(0);
   if (action == "smash-heap") smash_heap();
   if (action == "hang") hang();
-  if (action == "fork-and-exit" && ::fork() == 0) hang();
+  if (action == "fork-and-exit" && ::fork() == 0) {
+    ::alarm(20);  // nobody ends what a plugin leaves behind
+    hang();
+  }
   if (action == "fork-and-exit") ::_exit(3);
   if (action == "throw") throw std::runtime_error{"bottle out of window"};
   if (action == "throw-number") throw 7;
