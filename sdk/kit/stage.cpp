@@ -16,6 +16,7 @@
 #include <fstream>
 #include <functional>
 #include <set>
+#include <thread>
 
 #include "core/base/bytes.hpp"
 #include "core/os/file.hpp"
@@ -28,6 +29,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kMostCompared = 256 * kMiB;
 constexpr std::chrono::seconds kStartLimit{60};
+constexpr std::chrono::seconds kDying{2};  // on a busy machine
 // Where the kit keeps its own things on the stage, and what an update leaves in a data store.
 constexpr std::array<std::string_view, 3> kOurs{"/var/lib/patchbay-check", "/proc", "/sys"};
 constexpr std::array<std::string_view, 5> kTemporary{"/tmp", "/var/tmp", "/run", "/var/run",
@@ -251,10 +253,19 @@ void Stage::cut_power() {
   if (!renamed) start_problem_ = renamed.error().message();
 }
 
-std::vector<std::string> Stage::processes(int except) const {
+std::vector<std::string> Stage::lasting_processes() {
+  const auto dying = Deadline::after(kDying);
+  for (;;) {
+    auto found = processes();
+    if (found.empty() || dying.passed()) return found;
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+}
+
+std::vector<std::string> Stage::processes() {
   std::vector<std::string> found;
   for (const int pid : process_numbers()) {
-    if (pid == 1 || pid == except || is_zombie(pid)) continue;
+    if (pid == 1 || is_zombie(pid)) continue;
     std::ifstream in{"/proc/" + std::to_string(pid) + "/comm"};
     std::string name;
     std::getline(in, name);

@@ -328,7 +328,7 @@ void Walk::expect_as_before(const std::string& why) {
 }
 
 void Walk::expect_tidy() {
-  const auto left = stage_.processes(-1);
+  const auto left = Stage::lasting_processes();
   if (!left.empty()) {
     find("no-processes", "a call leaves no process behind", left.front() + " still runs");
   }
