@@ -27,6 +27,8 @@ enum class Kind {
   splice_to,  // changes if the third argument is a file's descriptor
   send_to,    // changes if the first argument is a file's descriptor
   map_sync,   // always changes, no subject
+  send,       // may ask somebody else for a change; second argument is what is sent
+  wait,       // waits for an answer
 };
 
 struct Row {
@@ -75,7 +77,27 @@ constexpr std::array kCalls{
     PB_CALL(renameat, at_path),
 #endif
 };
+
+constexpr std::array kSocketCalls{
+    PB_CALL(sendto, send),
+    PB_CALL(recvfrom, wait),
+    PB_CALL(ppoll, wait),
+#ifdef SYS_poll
+    PB_CALL(poll, wait),
+#endif
+};
 #undef PB_CALL
+
+using Role = ChangingCall::Role;
+
+const Row* row_of(long number, Reach reach) {
+  const auto is_it = [number](const Row& known) { return known.number == number; };
+  const auto* row = std::find_if(kCalls.begin(), kCalls.end(), is_it);
+  if (row != kCalls.end()) return row;
+  if (reach == Reach::files) return nullptr;
+  const auto* talk = std::find_if(kSocketCalls.begin(), kSocketCalls.end(), is_it);
+  return talk == kSocketCalls.end() ? nullptr : talk;
+}
 
 /// An address in another process, as process_vm_readv wants it.
 void* pointer_of(unsigned long long address) {
@@ -156,9 +178,29 @@ std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& argumen
     case Kind::open_how:
       return if_creates(flags_in_how(pid, arguments[2]), arguments[1]);
     case Kind::map_sync:
+    case Kind::send:
+    case Kind::wait:
       return "";
   }
   return std::nullopt;
+}
+
+bool sends(pid_t pid, Kind kind, unsigned long long fd) {
+  return kind == Kind::send ||
+         (kind == Kind::write_fd && subject_of_fd(pid, fd).starts_with("socket:"));
+}
+
+/// Of text; empty for other data.
+std::string first_line_at(pid_t pid, unsigned long long address) {
+  auto line = text_at(pid, address);
+  line.resize(std::min(line.find_first_of("\r\n"), line.size()));
+  const auto is_text = [](char c) { return c >= ' ' && c <= '~'; };
+  return std::all_of(line.begin(), line.end(), is_text) ? line : "";
+}
+
+/// In HTTP these change nothing.
+bool is_safe_request(const std::string& line) {
+  return line.starts_with("GET /") || line.starts_with("HEAD /");
 }
 
 // Instructions are numbered from the next one: "jump over n".
@@ -182,19 +224,29 @@ void add_call(std::vector<sock_filter>& filter, const Row& row) {
 
 }  // namespace
 
-std::optional<ChangingCall> changing_call(pid_t pid, long number, const Arguments& arguments) {
-  const auto* row = std::find_if(kCalls.begin(), kCalls.end(),
-                                 [number](const Row& known) { return known.number == number; });
-  if (row == kCalls.end()) return std::nullopt;
+std::optional<ChangingCall> changing_call(pid_t pid, long number, const Arguments& arguments,
+                                          Reach reach) {
+  const Row* const row = row_of(number, reach);
+  if (row == nullptr) return std::nullopt;
+  if (row->kind == Kind::wait) return ChangingCall{row->name, "", Role::wait_for_answer};
+  if (reach == Reach::and_sockets && sends(pid, row->kind, arguments[0])) {
+    auto line = first_line_at(pid, arguments[1]);
+    if (is_safe_request(line)) return std::nullopt;
+    return ChangingCall{row->name, std::move(line), Role::request};
+  }
   auto subject = change(pid, row->kind, arguments);
   if (!subject) return std::nullopt;
-  return ChangingCall{row->name, *std::move(subject)};
+  return ChangingCall{row->name, *std::move(subject), Role::change};
 }
 
-std::vector<sock_filter> filter_of_changing_calls() {
+std::vector<sock_filter> filter_of_changing_calls(Reach reach) {
   std::vector<sock_filter> filter{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
   for (const Row& row : kCalls)
     add_call(filter, row);
+  if (reach == Reach::and_sockets) {
+    for (const Row& row : kSocketCalls)
+      add_call(filter, row);
+  }
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   return filter;
 }

@@ -13,16 +13,28 @@ namespace patchbay::kit {
 
 using Arguments = std::array<unsigned long long, 6>;
 
+/// How far away a change counts.
+enum class Reach {
+  files,        ///< what the program changes itself
+  and_sockets,  ///< and what it asks others for over sockets, who may change something
+};
+
 struct ChangingCall {
-  const char* name;     ///< "renameat2"
-  std::string subject;  ///< path it is about, as far as that is easy to tell
+  enum class Role { change, request, wait_for_answer };
+
+  const char* name;  ///< "renameat2"
+  std::string
+      subject;  ///< path it is about, as far as that is easy to tell; of a request, its line
+  Role role = Role::change;
 };
 
 /// What the call of `pid`, which is stopped in front of it, would change; nothing if it would not.
-std::optional<ChangingCall> changing_call(pid_t pid, long number, const Arguments& arguments);
+/// With Reach::and_sockets, also sending (but for HTTP's GET and HEAD), and any wait.
+std::optional<ChangingCall> changing_call(pid_t pid, long number, const Arguments& arguments,
+                                          Reach reach);
 
 /// A filter that stops a traced process in front of those calls (and a few more), so that all the
 /// others run at full speed. Without a tracer they fail.
-std::vector<sock_filter> filter_of_changing_calls();
+std::vector<sock_filter> filter_of_changing_calls(Reach reach);
 
 }  // namespace patchbay::kit

@@ -28,15 +28,15 @@ std::runtime_error failed(const std::string& what) {
 // How the tracer learns of system calls: by a filter of those that matter, or of every one.
 enum class Stops { at_changing_calls, at_every_call };
 
-bool stop_at_changing_calls(Stops stops) {
+bool stop_at_changing_calls(Stops stops, Reach reach) {
   if (stops == Stops::at_every_call) return true;
-  auto filter = filter_of_changing_calls();
+  auto filter = filter_of_changing_calls(reach);
   const sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-[[noreturn]] void become(const TracedProgram& program, Stops stops) {
+[[noreturn]] void become(const TracedProgram& program, Stops stops, Reach reach) {
   std::vector<char*> argv;
   for (const auto& argument : program.argv)
     argv.push_back(const_cast<char*>(argument.c_str()));
@@ -55,22 +55,23 @@ bool stop_at_changing_calls(Stops stops) {
       ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0;
   if (ready) {
     ::raise(SIGSTOP);
-    if (stop_at_changing_calls(stops)) ::execve(argv[0], argv.data(), environment.data());
+    if (stop_at_changing_calls(stops, reach)) ::execve(argv[0], argv.data(), environment.data());
   }
   ::_exit(126);
 }
 
 class Tracer {
  public:
-  Tracer(const TracedProgram& program, unsigned nth, Victim victim, Counted counted)
+  Tracer(const TracedProgram& program, unsigned nth, Victim victim, Counted counted, Reach reach)
       : nth_{nth},
         victim_{victim},
         counted_{counted},
+        reach_{reach},
         // Survivors are let go of, and could not make a filtered call without a tracer.
         stops_{victim == Victim::everybody ? Stops::at_changing_calls : Stops::at_every_call} {
     first_ = ::fork();
     if (first_ < 0) throw failed("fork");
-    if (first_ == 0) become(program, stops_);
+    if (first_ == 0) become(program, stops_, reach_);
     begin();
   }
 
@@ -157,11 +158,18 @@ class Tracer {
   bool is_the_one(pid_t pid, const __ptrace_syscall_info& info) {
     Arguments arguments{};
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), arguments.begin());
-    const auto call = changing_call(pid, static_cast<long>(info.entry.nr), arguments);
-    if (!call || ++cut_.calls != nth_) return false;
+    const auto call = changing_call(pid, static_cast<long>(info.entry.nr), arguments, reach_);
+    if (!call || !counts(pid, call->role) || ++cut_.calls != nth_) return false;
     cut_.reached = true;
     cut_.call = call->name;
     cut_.subject = call->subject;
+    return true;
+  }
+
+  // Of all waits the first after a request: what was asked for may happen, or not.
+  bool counts(pid_t pid, ChangingCall::Role role) {
+    if (role == ChangingCall::Role::wait_for_answer) return asking_.erase(pid) != 0;
+    if (role == ChangingCall::Role::request) asking_.insert(pid);
     return true;
   }
 
@@ -195,11 +203,13 @@ class Tracer {
   unsigned nth_;
   Victim victim_;
   Counted counted_;
+  Reach reach_;
   Stops stops_;
   pid_t first_ = -1;
   std::set<pid_t> alive_;
   std::set<pid_t> just_born_;
   std::set<pid_t> released_;
+  std::set<pid_t> asking_;
   Cut cut_;
 };
 
@@ -209,8 +219,9 @@ bool Cut::exited_with(int code) const {
   return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == code;
 }
 
-Cut run_and_cut(const TracedProgram& program, unsigned nth, Victim victim, Counted counted) {
-  return Tracer{program, nth, victim, counted}.run();
+Cut run_and_cut(const TracedProgram& program, unsigned nth, Victim victim, Counted counted,
+                Reach reach) {
+  return Tracer{program, nth, victim, counted, reach}.run();
 }
 
 }  // namespace patchbay::kit

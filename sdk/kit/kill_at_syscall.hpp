@@ -3,13 +3,17 @@
 #include <string>
 #include <vector>
 
+#include "sdk/kit/changing_calls.hpp"
+
 /// Power cuts for modules: runs a program and stops its life just before the N-th system call that
 /// would change something.
 ///
 /// The program and everything it starts (processes and threads) are traced with ptrace, and their
 /// system calls counted as they come. A call counts if it changes what survives the process: files,
 /// names, attributes, mounts, and what is durable of them (fsync and its like). Writing to pipes,
-/// sockets, terminals and /dev/null does not count, nor does reading or mapping.
+/// terminals and /dev/null does not count, nor does reading or mapping. Sockets count if that is
+/// asked for: sending, but for HTTP's GET and HEAD, and the first wait after it, when the other
+/// side is at work.
 ///
 /// To try every cut, run with nth = 1, 2, 3, ... until `reached` is false: the program has then run
 /// to its end.
@@ -41,6 +45,6 @@ struct Cut {
 /// traced has ended. Call it from one thread that waits for no other children meanwhile. Throws
 /// std::runtime_error when tracing itself fails (a container may forbid it).
 Cut run_and_cut(const TracedProgram& program, unsigned nth, Victim victim = Victim::everybody,
-                Counted counted = Counted::everybody);
+                Counted counted = Counted::everybody, Reach reach = Reach::files);
 
 }  // namespace patchbay::kit

@@ -9,6 +9,7 @@ namespace patchbay::testing {
 
 using kit::Counted;
 using kit::Cut;
+using kit::Reach;
 using kit::run_and_cut;
 using kit::TracedProgram;
 using kit::Victim;

@@ -79,5 +79,20 @@ TEST_F(KillAtSyscall, GivenOnlyFirstProcessCounts_ThenCallsOfChildrenDoNot) {
             0U);
 }
 
+TEST_F(KillAtSyscall, GivenRequestsOverSockets_WhenAskedFor_ThenSendingAndWaitingForAnAnswerCount) {
+  const std::string script =
+      "exec python3 -BIS -c 'import socket; a, b = socket.socketpair()\n"
+      "for text in (b\"GET /\", b\"POST /\"): a.send(text); b.recv(9); a.setblocking(False)'";
+  const auto run = [&](unsigned nth, Reach reach) {
+    return run_and_cut({{"/bin/sh", "-c", script}, {"PATH=/bin:/usr/bin"}, directory_.path(), ""},
+                       nth, Victim::everybody, Counted::everybody, reach);
+  };
+
+  EXPECT_EQ(run(0, Reach::files).calls, 0U);
+  EXPECT_EQ(run(0, Reach::and_sockets).calls, 2U);
+  EXPECT_EQ(run(1, Reach::and_sockets).subject, "POST /");
+  EXPECT_EQ(run(2, Reach::and_sockets).call, "recvfrom");
+}
+
 }  // namespace
 }  // namespace patchbay::testing
