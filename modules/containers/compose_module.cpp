@@ -182,7 +182,7 @@ Status ComposeModule::install(Context& context) {
 
 Status ComposeModule::commit(Context& context) {
   PATCHBAY_TRY(auto record, Record::open(context));
-  if (!record.installed() || record.restored()) return Error{"the composition is not installed"};
+  if (!record.installed() || record.undoing()) return Error{"the composition is not installed"};
   PATCHBAY_TRY(auto wanted, composition(context));
   PATCHBAY_TRY(const auto work, Work::begin(std::move(wanted), Work::Wait::for_engine));
   PATCHBAY_TRY(const auto containers, containers_of(work.engine(), work.project()));
@@ -194,6 +194,7 @@ Status ComposeModule::commit(Context& context) {
 
 Status ComposeModule::undo(Record& record, Context& context) const {
   context.status("going back to the composition before");
+  PATCHBAY_CHECK(record.mark_undoing());
   PATCHBAY_TRY(auto wanted, composition(context));
   PATCHBAY_TRY(const auto work, Work::begin(std::move(wanted), Work::Wait::for_engine));
   const auto previous = record.note(kPrevious);
@@ -230,7 +231,7 @@ Status ComposeModule::cleanup(Context& context) {
   PATCHBAY_TRY(auto record, Record::open(context));
   if (!record.begun()) return Done{};
   if (record.restored()) return remove_undone(record);
-  if (!record.installed()) return undo(record, context);
+  if (!record.installed() || record.undoing()) return undo(record, context);
   const auto previous = record.note(kPrevious);
   if (!previous || previous->front().empty()) return Done{};
   PATCHBAY_TRY(auto wanted, composition(context));
@@ -241,7 +242,8 @@ Status ComposeModule::cleanup(Context& context) {
     return Done{};
   }
   const auto used = work->releases.used_by_any();
-  auto images = work->releases.brought_by(previous->front());
+  // Of earlier updates, too, whose Cleanup has found no engine.
+  auto images = work->releases.brought_by_others();
   std::erase_if(images, [&](const std::string& id) {
     return std::find(used.begin(), used.end(), id) != used.end();
   });

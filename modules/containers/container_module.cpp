@@ -170,7 +170,7 @@ Status ContainerModule::install(Context& context) {
 
 Status ContainerModule::commit(Context& context) {
   PATCHBAY_TRY(auto record, Record::open(context));
-  if (!record.installed() || record.restored()) return Error{"the containers are not installed"};
+  if (!record.installed() || record.undoing()) return Error{"the containers are not installed"};
   PATCHBAY_TRY(const auto request, request_of(context));
   PATCHBAY_TRY(const auto settings, read_settings());
   PATCHBAY_TRY(const auto connection, Connection::wait(kind_, settings));
@@ -179,6 +179,7 @@ Status ContainerModule::commit(Context& context) {
 
 Status ContainerModule::undo(const Settings& settings, Record& record, Context& context) const {
   context.status("bringing the old containers back");
+  PATCHBAY_CHECK(record.mark_undoing());
   PATCHBAY_TRY(const auto connection, Connection::wait(kind_, settings));
   PATCHBAY_CHECK(Project(connection.engine(), "", record, context).restore());
   PATCHBAY_CHECK(Images(connection.engine(), record, context).take_back());
@@ -196,8 +197,8 @@ Status ContainerModule::cleanup(Context& context) {
   PATCHBAY_TRY(auto record, Record::open(context));
   if (!record.begun() || record.restored()) return Done{};
   PATCHBAY_TRY(const auto settings, read_settings());
-  if (!record.installed()) return undo(settings, record, context);
-  if (record.old_containers().empty()) return Done{};
+  if (!record.installed() || record.undoing()) return undo(settings, record, context);
+  if (!Project::has_to_drop(record)) return Done{};
   const auto connection = Connection::open(kind_, settings);
   if (!connection) {
     // No reason to call a good update a failure: the next one of this project removes them.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -10,6 +11,10 @@
 #include "patchbay/result.hpp"
 
 namespace patchbay::containers {
+
+/// An engine finishes what it was asked for by a client that has died since. How long to wait for
+/// that before believing that it will not.
+constexpr std::chrono::seconds kLate{5};
 
 /// A container as the engine describes it.
 struct Container {

@@ -15,7 +15,6 @@ using module::Result;
 using module::Status;
 
 constexpr const char* kLoaded = "loaded";  // all images are there
-constexpr std::chrono::seconds kLate{3};
 
 }  // namespace
 
@@ -124,7 +123,6 @@ Status Images::give_names_back() {
   return Done{};
 }
 
-// An engine may be busy with what it was sent before its client died, and would finish later.
 void Images::wait_for_late(const std::string& image_id) const {
   const auto end = std::chrono::steady_clock::now() + kLate;
   while (std::chrono::steady_clock::now() < end) {
@@ -145,7 +143,8 @@ Status Images::take_back() {
     PATCHBAY_TRY(const bool removed, engine_->remove_image(image_id));
     if (!removed) context_->log("image " + image_id + " has other names, and stays");
   }
-  return Done{};
+  // A name may have been given late; now nobody is left to get it.
+  return give_names_back();
 }
 
 Status Images::complete() {

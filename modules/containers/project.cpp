@@ -1,7 +1,9 @@
 #include "modules/containers/project.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 #define JSON_NO_IO 1
 #include <nlohmann/json.hpp>
 
@@ -22,6 +24,14 @@ const std::string kOldSuffix = ".patchbay-old";
 const std::string kNewSuffix = ".patchbay-new";
 const std::string kBrought = "brought";
 
+// Notes in the record: images that have come with updates, and whose containers go.
+constexpr const char* kImagesOfOld = "images of old containers";
+constexpr const char* kImagesOfLeftovers = "images of leftovers";
+// And how far making the new containers has come.
+constexpr const char* kCreating = "creating";  // names
+constexpr const char* kCreated = "created";
+constexpr std::chrono::milliseconds kPause{100};
+
 std::string label(const char* key, const std::string& value) {
   return std::string{key} + "=" + value;
 }
@@ -31,6 +41,12 @@ std::string value_of(const Container& container, const char* key) {
   return found == container.labels.end() ? "" : found->second;
 }
 
+/// The name that an old container has when it is back, if this is one that was set aside.
+std::optional<std::string> name_of_old(const Container& container) {
+  if (!container.name.ends_with(kOldSuffix)) return std::nullopt;
+  return container.name.substr(0, container.name.size() - kOldSuffix.size());
+}
+
 }  // namespace
 
 Status Project::settle_leftovers() {
@@ -38,19 +54,19 @@ Status Project::settle_leftovers() {
   std::set<std::string> names;
   for (const Container& container : all)
     names.insert(container.name);
+  std::vector<const Container*> leftovers;
+  std::vector<std::string> images;
   for (const Container& container : all) {
-    if (container.name.ends_with(kNewSuffix)) {
-      context_->log("removing " + container.name + ", which an unfinished update has left");
-      PATCHBAY_CHECK(engine_->remove(container.id));
-    } else if (container.name.ends_with(kOldSuffix)) {
-      const auto base = container.name.substr(0, container.name.size() - kOldSuffix.size());
-      if (names.contains(base)) {
-        context_->log("removing " + container.name + ", which an earlier update has left");
-        PATCHBAY_CHECK(engine_->remove(container.id));
-      } else {
-        PATCHBAY_CHECK(engine_->rename(container.id, base));
-      }
-    }
+    const auto base = name_of_old(container);
+    if (base && !names.contains(*base)) PATCHBAY_CHECK(engine_->rename(container.id, *base));
+    if (!container.name.ends_with(kNewSuffix) && !(base && names.contains(*base))) continue;
+    leftovers.push_back(&container);
+    if (value_of(container, kImageLabel) == kBrought) images.push_back(container.image_id);
+  }
+  if (!images.empty()) PATCHBAY_CHECK(record_->add_note(kImagesOfLeftovers, images));
+  for (const Container* container : leftovers) {
+    context_->log("removing " + container->name + ", which an earlier update has left");
+    PATCHBAY_CHECK(engine_->remove(container->id));
   }
   return Done{};
 }
@@ -119,6 +135,11 @@ bool Project::unchanged(const std::vector<Planned>& planned,
 }
 
 Result<std::vector<std::string>> Project::create(const std::vector<Planned>& planned) {
+  std::vector<std::string> names;
+  names.reserve(planned.size());
+  for (const Planned& one : planned)
+    names.push_back(one.wanted->name);
+  PATCHBAY_CHECK(record_->add_note(kCreating, names));
   std::vector<std::string> ids;
   for (const Planned& one : planned) {
     PATCHBAY_TRY(const bool ours, brought_once(one.image_id));
@@ -126,6 +147,7 @@ Result<std::vector<std::string>> Project::create(const std::vector<Planned>& pla
     PATCHBAY_TRY(auto id, engine_->create(one.wanted->name + kNewSuffix, body));
     ids.push_back(std::move(id));
   }
+  PATCHBAY_CHECK(record_->add_note(kCreated, {}));
   return ids;
 }
 
@@ -164,20 +186,53 @@ Status Project::replace(const std::vector<Planned>& planned, const HealthWindow&
 Status Project::bring_back(const OldContainer& old) {
   PATCHBAY_TRY(const auto now, engine_->container(old.id));
   if (!now) return Error{"container " + old.name + " (" + old.id.substr(0, 12) + ") is gone"};
-  if (now->name != old.name) PATCHBAY_CHECK(engine_->rename(old.id, old.name));
-  if (now->restart_policy != old.restart_policy) {
-    PATCHBAY_CHECK(engine_->set_restart_policy(old.id, old.restart_policy));
-  }
-  if (!old.running) return Done{};
-  // One that runs still may be about to stop, as somebody who has died since had asked for.
-  if (now->running && record_->stopping(old.id) && now->name == old.name) {
+  const bool stopping = record_->stopping(old.id);
+  // Somebody who has died since may have asked for any one step of set_aside(), and the engine may
+  // do it only now: nothing is taken for granted because it is as it should be.
+  if (now->running && old.running && stopping && now->name == old.name) {
     PATCHBAY_CHECK(engine_->stop(old.id));
   }
-  return engine_->start(old.id);
+  PATCHBAY_CHECK(rename(old.id, old.name));
+  if (stopping) PATCHBAY_CHECK(engine_->set_restart_policy(old.id, old.restart_policy));
+  if (old.running) PATCHBAY_CHECK(engine_->start(old.id));
+  return rename(old.id, old.name);
+}
+
+Status Project::rename(const std::string& id, const std::string& name) const {
+  const auto has_it = [&]() -> Result<bool> {
+    PATCHBAY_TRY(const auto now, engine_->container(id));
+    return now && now->name == name;
+  };
+  PATCHBAY_TRY(const bool had_it, has_it());
+  if (had_it) return Done{};
+  auto done = engine_->rename(id, name);
+  if (done) return done;
+  // One who has died since may have asked for the same.
+  PATCHBAY_TRY(const bool now_has_it, has_it());
+  return now_has_it ? Status{Done{}} : done;
+}
+
+Result<std::vector<Container>> Project::of_this_update() const {
+  return engine_->containers(label(kUpdateLabel, record_->token()));
+}
+
+// The engine may still be making the next one of a client that has died since.
+Result<std::vector<Container>> Project::of_this_update_in_the_end() const {
+  PATCHBAY_TRY(auto news, of_this_update());
+  const auto creating = record_->note(kCreating);
+  if (!creating || record_->note(kCreated)) return news;
+  const auto count = news.size();
+  const auto end = std::chrono::steady_clock::now() + kLate;
+  while (news.size() == count && count < creating->size() &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(kPause);
+    PATCHBAY_TRY(news, of_this_update());
+  }
+  return news;
 }
 
 Status Project::restore() {
-  PATCHBAY_TRY(const auto news, engine_->containers(label(kUpdateLabel, record_->token())));
+  PATCHBAY_TRY(const auto news, of_this_update_in_the_end());
   for (const Container& container : news)
     PATCHBAY_CHECK(engine_->remove(container.id));
   // All that can run again, even if one cannot.
@@ -186,11 +241,12 @@ Status Project::restore() {
     auto back = bring_back(old).context("bring back container " + old.name);
     if (!back && worst) worst = std::move(back);
   }
+  PATCHBAY_CHECK(Images(*engine_, *record_, *context_).collect(images_of_leftovers()));
   return worst;
 }
 
 Status Project::check() const {
-  PATCHBAY_TRY(const auto news, engine_->containers(label(kUpdateLabel, record_->token())));
+  PATCHBAY_TRY(const auto news, of_this_update());
   for (const Container& container : news) {
     if (!container.running || container.restarting) {
       return Error{"container " + container.name + " does not run"};
@@ -201,15 +257,32 @@ Status Project::check() const {
   return Done{};
 }
 
-Status Project::drop_old() {
+// Only the containers tell which images have been brought, so that has to outlive them.
+Status Project::note_images_of_old() {
+  if (record_->note(kImagesOfOld)) return Done{};
   std::vector<std::string> images;
   for (const OldContainer& old : record_->old_containers()) {
     PATCHBAY_TRY(const bool ours, brought_once(old.image_id));
     if (ours) images.push_back(old.image_id);
   }
+  return record_->add_note(kImagesOfOld, images);
+}
+
+Status Project::drop_old() {
+  PATCHBAY_CHECK(note_images_of_old());
   for (const OldContainer& old : record_->old_containers())
     PATCHBAY_CHECK(engine_->remove(old.id));
-  return Images{*engine_, *record_, *context_}.collect(images);
+  Images images{*engine_, *record_, *context_};
+  PATCHBAY_CHECK(images.collect(*record_->note(kImagesOfOld)));
+  return images.collect(images_of_leftovers());
+}
+
+bool Project::has_to_drop(const Record& record) {
+  return !record.old_containers().empty() || record.note(kImagesOfLeftovers);
+}
+
+std::vector<std::string> Project::images_of_leftovers() const {
+  return record_->note(kImagesOfLeftovers).value_or(std::vector<std::string>{});
 }
 
 }  // namespace patchbay::containers

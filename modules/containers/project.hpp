@@ -34,12 +34,16 @@ class Project {
   /// Those of this update run.
   [[nodiscard]] module::Status check() const;
 
-  /// Throws away what was kept.
+  /// Throws away what was kept, and images that nobody uses then.
   module::Status drop_old();
+  /// Whether there is something for drop_old(). Needs no engine.
+  static bool has_to_drop(const Record& record);
 
  private:
   module::Result<std::vector<Container>> present();
   module::Status settle_leftovers();
+  module::Status note_images_of_old();
+  [[nodiscard]] std::vector<std::string> images_of_leftovers() const;
   [[nodiscard]] module::Status refuse_foreign_names(const std::vector<Planned>& planned) const;
   [[nodiscard]] module::Result<std::string> body_of(const Planned& planned, bool ours) const;
   [[nodiscard]] bool unchanged(const std::vector<Planned>& planned,
@@ -47,6 +51,9 @@ class Project {
   module::Result<std::vector<std::string>> create(const std::vector<Planned>& planned);
   module::Status set_aside(const OldContainer& old);
   module::Status bring_back(const OldContainer& old);
+  [[nodiscard]] module::Status rename(const std::string& id, const std::string& name) const;
+  [[nodiscard]] module::Result<std::vector<Container>> of_this_update() const;
+  [[nodiscard]] module::Result<std::vector<Container>> of_this_update_in_the_end() const;
   [[nodiscard]] module::Result<bool> brought_once(const std::string& image_id) const;
 
   const Engine* engine_;

@@ -18,6 +18,7 @@ constexpr const char* kName = "name";          // name, id of the image that had
 constexpr const char* kOld = "old";            // id, name, running, restart policy, image id
 constexpr const char* kStopping = "stopping";  // id
 constexpr const char* kInstalled = "installed";
+constexpr const char* kUndoing = "undoing";
 constexpr const char* kRestored = "restored";
 constexpr const char* kRunning = "running";
 
@@ -50,6 +51,7 @@ void Record::read(const Journal::Record& entry) {
     old_.push_back({entry[1], entry[2], entry[3] == kRunning, entry[4], entry[5]});
   }
   installed_ = installed_ || kind == kInstalled;
+  undoing_ = undoing_ || kind == kUndoing;
   restored_ = restored_ || kind == kRestored;
 }
 
@@ -109,6 +111,10 @@ Status Record::add_note(const std::string& kind, const std::vector<std::string>&
 
 Status Record::mark_installed() {
   return append({kInstalled});
+}
+
+Status Record::mark_undoing() {
+  return undoing_ ? Status{module::Done{}} : append({kUndoing});
 }
 
 Status Record::mark_restored() {

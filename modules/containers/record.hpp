@@ -34,6 +34,8 @@ class Record {
   /// Whether an install has begun at all; before that nothing has been touched.
   [[nodiscard]] bool begun() const { return !token_.empty(); }
   [[nodiscard]] bool installed() const { return installed_; }
+  /// Whether undoing it has begun: from there on, nothing but that is right.
+  [[nodiscard]] bool undoing() const { return undoing_; }
   [[nodiscard]] bool restored() const { return restored_; }
   /// What the containers of this update are labelled with.
   [[nodiscard]] const std::string& token() const { return token_; }
@@ -53,6 +55,7 @@ class Record {
   module::Status mark_stopping(const std::string& id);
   module::Status add_note(const std::string& kind, const std::vector<std::string>& values);
   module::Status mark_installed();
+  module::Status mark_undoing();
   module::Status mark_restored();
   module::Status forget();
 
@@ -64,6 +67,7 @@ class Record {
   module::Journal journal_;
   std::string token_;
   bool installed_ = false;
+  bool undoing_ = false;
   bool restored_ = false;
   std::vector<std::string> new_images_;
   std::vector<MovedName> moved_names_;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -112,9 +113,19 @@ Status Releases::write_images(const std::string& release, const std::vector<std:
   return module::replace_file(join_path(path_of(release), kBrought), joined(brought), 0644);
 }
 
-std::vector<std::string> Releases::brought_by(const std::string& release) const {
-  return release.empty() ? std::vector<std::string>{}
-                         : list_in(join_path(path_of(release), kBrought));
+std::vector<std::string> Releases::brought_by_others() const {
+  std::vector<std::string> all;
+  const auto names = module::list_directory(directory());
+  if (!names) return all;
+  const std::string kept = current();
+  for (const std::string& name : *names) {
+    if (name == kept || name == kCurrent) continue;
+    const auto list = list_in(join_path(path_of(name), kBrought));
+    all.insert(all.end(), list.begin(), list.end());
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
 }
 
 std::vector<std::string> Releases::of_all_current(const char* file) const {

@@ -32,7 +32,8 @@ class Releases {
   [[nodiscard]] module::Status write_images(const std::string& release,
                                             const std::vector<std::string>& uses,
                                             const std::vector<std::string>& brought) const;
-  [[nodiscard]] std::vector<std::string> brought_by(const std::string& release) const;
+  /// By those of this project that are no longer current.
+  [[nodiscard]] std::vector<std::string> brought_by_others() const;
   /// Over the current ones of all projects of the store.
   [[nodiscard]] std::vector<std::string> used_by_any() const;
   [[nodiscard]] std::vector<std::string> brought_by_any() const;
