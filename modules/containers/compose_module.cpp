@@ -38,6 +38,28 @@ std::vector<std::string> both(const std::set<std::string>& some, std::vector<std
   return others;
 }
 
+/// The name proper of a container that Compose was recreating: meanwhile it has digits of an id and
+/// `_` in front.
+std::optional<std::string> name_after_recreation(const std::string& name) {
+  constexpr std::size_t kDigits = 12;
+  const bool in_between = name.size() > kDigits + 1 && name[kDigits] == '_' &&
+                          name.find_first_not_of("0123456789abcdef") == kDigits;
+  return in_between ? std::optional{name.substr(kDigits + 1)} : std::nullopt;
+}
+
+/// Where Compose was killed while it was recreating containers, it starts them later, but under the
+/// names that they have at that time.
+Status finish_names(const Engine& engine, const std::string& project) {
+  PATCHBAY_TRY(const auto containers, containers_of(engine, project));
+  for (const Container& container : containers) {
+    const auto name = name_after_recreation(container.name);
+    if (!name) continue;
+    PATCHBAY_TRY(const auto other, engine.container(*name));
+    if (!other || other->name != *name) PATCHBAY_CHECK(engine.rename(container.id, *name));
+  }
+  return Done{};
+}
+
 /// What an update that has been undone has put to the disk. Needs no engine.
 Status remove_undone(const Record& record) {
   const auto previous = record.note(kPrevious);
@@ -208,6 +230,7 @@ Status ComposeModule::undo(Record& record, Context& context) const {
       PATCHBAY_CHECK(work.compose.down(work.project(), work.releases.manifests_of(record.token())));
     } else {
       PATCHBAY_CHECK(work.compose.up(work.project(), work.releases.manifests_of(release)));
+      PATCHBAY_CHECK(finish_names(work.engine(), work.project()));
       if (switching->front() != kRunning) {
         PATCHBAY_CHECK(work.compose.stop(work.project(), work.releases.manifests_of(release)));
       }

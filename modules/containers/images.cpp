@@ -92,7 +92,8 @@ Result<std::string> Images::pull(const std::string& reference) {
   PATCHBAY_TRY(auto found, engine_->image(reference));
   if (!found) {
     context_->status("pulling " + reference);
-    PATCHBAY_CHECK(record_->add_note("pull", {reference}));
+    // Its id is not known yet; a cut may leave it all the same.
+    PATCHBAY_CHECK(record_->bring_image(reference));
     PATCHBAY_CHECK(engine_->pull(reference));
     PATCHBAY_TRY(found, engine_->image(reference));
     if (!found) return Error{"the engine has pulled " + reference + " and does not know it"};
@@ -137,11 +138,13 @@ Status Images::take_back() {
   if (!record_->new_images().empty() && !record_->note(kLoaded)) {
     wait_for_late(record_->new_images().back());
   }
-  for (const std::string& image_id : record_->new_images()) {
-    PATCHBAY_TRY(const bool used, engine_->image_in_use(image_id));
+  for (const std::string& image : record_->new_images()) {
+    PATCHBAY_TRY(const auto there, engine_->image(image));
+    if (!there) continue;
+    PATCHBAY_TRY(const bool used, engine_->image_in_use(there->id));
     if (used) continue;
-    PATCHBAY_TRY(const bool removed, engine_->remove_image(image_id));
-    if (!removed) context_->log("image " + image_id + " has other names, and stays");
+    PATCHBAY_TRY(const bool removed, engine_->remove_image(image));
+    if (!removed) context_->log("image " + image + " has other names, and stays");
   }
   // A name may have been given late; now nobody is left to get it.
   return give_names_back();

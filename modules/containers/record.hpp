@@ -39,6 +39,7 @@ class Record {
   [[nodiscard]] bool restored() const { return restored_; }
   /// What the containers of this update are labelled with.
   [[nodiscard]] const std::string& token() const { return token_; }
+  /// By their ids; those that are pulled by reference before that.
   [[nodiscard]] const std::vector<std::string>& new_images() const { return new_images_; }
   [[nodiscard]] const std::vector<MovedName>& moved_names() const { return moved_names_; }
   [[nodiscard]] const std::vector<OldContainer>& old_containers() const { return old_; }

@@ -447,37 +447,6 @@ class ContainerTest(unittest.TestCase):
         self.assertEqual(self.engine.running(), {"shop-web": self.one.id})
         self.assertEqual(len(self.engine.containers()), 1)
 
-    # ---- the layer store
-
-    def test_broken_layer_is_loaded_again(self):
-        if self.engine.type != "docker":
-            return  # below, in a way that fits Podman's store
-        self.engine.load(self.two.docker(self.work + "/two.tar", "localhost/web:latest"))
-        broken = break_layers(self.engine.directory + "/data/vfs/dir")
-        self.assertTrue(broken)
-        self.prepare(self.two)
-        self.tree.call("ArtifactInstall")
-        self.assertIn("loading it again", self.tree.err)
-        self.assertEqual(self.engine.running(), {"shop-web": self.two.id})
-
-    def test_no_space(self):
-        self.install_one()
-        before, images = self.engine.containers(), self.engine.images()
-        self.prepare(self.two)
-        free = os.statvfs(self.engine.directory)
-        size = free.f_bavail * free.f_frsize
-        path = self.tree.file("web.tar")
-        os.remove(path)
-        manifest = [{"Config": "c.json", "Layers": ["l"]}]
-        with tarfile.open(path, "w") as tar:
-            engines.add(tar, "c.json", self.two.config)
-            engines.add(tar, "manifest.json", json.dumps(manifest).encode())
-        append_sparse(path, "l", size)
-        self.tree.fails("ArtifactInstall", "room for the images")
-        self.tree.call("ArtifactRollback")
-        self.tree.call("Cleanup")
-        self.assert_old(before, images)
-
     # ---- whole clients
 
     def artifact(self, image, name, *more):
@@ -544,29 +513,6 @@ class ContainerTest(unittest.TestCase):
 
 # Seconds after which a call is killed; Podman is the slower one.
 POINTS = {"docker": (0.05, 0.2, 0.4, 0.6, 0.9, 1.3), "podman": (0.05, 0.3, 0.8, 1.4, 2.0)}
-
-
-def append_sparse(path, name, size):
-    info = tarfile.TarInfo(name)
-    info.size = size
-    with open(path, "r+b") as file:
-        data = file.read().rstrip(b"\0")
-        end = (len(data) + 511) // 512 * 512
-        file.truncate(end)
-        file.seek(end)
-        file.write(info.tobuf(tarfile.GNU_FORMAT))
-        file.truncate(end + 512 + (size + 511) // 512 * 512 + 1024)
-
-
-def break_layers(directory):
-    """Files of zero length where there was content, as after a cut."""
-    count = 0
-    for name in os.listdir(directory):
-        path = os.path.join(directory, name, "content")
-        if os.path.exists(path):
-            os.truncate(path, 0)
-            count += 1
-    return count
 
 
 def wait_for(condition, what, seconds=60):
