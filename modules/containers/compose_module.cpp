@@ -65,7 +65,10 @@ Status remove_undone(const Record& record) {
   const auto previous = record.note(kPrevious);
   if (!previous) return Done{};
   PATCHBAY_TRY(const auto settings, read_settings());
-  return Releases(settings.store, previous->back()).remove_others();
+  const Releases releases{settings.store, previous->back()};
+  PATCHBAY_CHECK(releases.remove(record.token()));
+  // Others may be left for the next Cleanup, which finds in them what images they have brought.
+  return releases.current().empty() ? releases.remove_others() : Status{Done{}};
 }
 
 }  // namespace

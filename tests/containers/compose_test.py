@@ -51,6 +51,7 @@ class ComposeTest(unittest.TestCase):
         app = engines.build_app(cls.work)
         cls.one = engines.ImageFile(app, "one")
         cls.two = engines.ImageFile(app, "two")
+        cls.three = engines.ImageFile(app, "three")
         cls.crashing = engines.ImageFile(app, "crashing", {"Cmd": ["later"]})
 
     def setUp(self):
@@ -176,6 +177,20 @@ class ComposeTest(unittest.TestCase):
         self.prepare(self.two, project="farm", tree=other)
         other.update()
         self.assertEqual(list(self.engine.images()), [self.two.id])
+
+    def test_images_of_what_cleanup_has_left_are_collected(self):
+        self.install_one()
+        self.prepare(self.two)
+        for call in ("ArtifactInstall", "ArtifactCommit"):  # and no Cleanup, as if there was no engine
+            self.tree.call(call)
+        self.prepare(self.three)
+        for call in ("ArtifactInstall", "ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.prepare(self.three)
+        self.tree.update()
+        self.assertEqual(self.runs(), [self.three.id])
+        self.assertEqual(list(self.engine.images()), [self.three.id])
+        self.assertEqual(len(os.listdir(self.store + "/shop")), 2, "one release and the link")
 
     # ---- weaknesses of the module of this name
 
