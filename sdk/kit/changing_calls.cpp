@@ -190,10 +190,11 @@ bool sends(pid_t pid, Kind kind, unsigned long long fd) {
          (kind == Kind::write_fd && subject_of_fd(pid, fd).starts_with("socket:"));
 }
 
-/// Of text; empty for other data.
+/// Of text, as much as a report can show; empty for other data.
 std::string first_line_at(pid_t pid, unsigned long long address) {
   auto line = text_at(pid, address);
-  line.resize(std::min(line.find_first_of("\r\n"), line.size()));
+  constexpr std::size_t kLongest = 120;
+  line.resize(std::min({line.find_first_of("\r\n"), line.size(), kLongest}));
   const auto is_text = [](char c) { return c >= ' ' && c <= '~'; };
   return std::all_of(line.begin(), line.end(), is_text) ? line : "";
 }
