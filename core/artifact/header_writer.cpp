@@ -25,7 +25,7 @@ std::string in_quotes(std::string_view text) {
 }
 
 Status check_key(const std::string& key) {
-  if (key == "artifact_name" || key == "artifact_group" || key == "device_type")
+  if (is_key_of_artifact(key))
     return refuse(in_quotes(key) + " belongs to the artifact, not to a payload");
   if (has_control_character(key)) return refuse(in_quotes(key) + " holds a control character");
   return Done{};

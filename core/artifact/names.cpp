@@ -80,6 +80,10 @@ Status check_artifact_name(std::string_view what, std::string_view name, const L
   return Done{};
 }
 
+bool is_key_of_artifact(std::string_view key) {
+  return key == "artifact_name" || key == "artifact_group" || key == "device_type";
+}
+
 bool has_control_character(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);

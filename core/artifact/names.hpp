@@ -23,6 +23,9 @@ bool is_script_name(std::string_view name);
 /// thing in the error. The text must be valid UTF-8 already.
 Status check_artifact_name(std::string_view what, std::string_view name, const Limits& limits);
 
+/// Key that only an artifact as a whole provides or depends on, none of its payloads.
+bool is_key_of_artifact(std::string_view key);
+
 /// Whether `text` holds a C0 or C1 control character or DEL.
 bool has_control_character(std::string_view text);
 

@@ -1,6 +1,11 @@
 #include "sdk/artifact/change.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+
+#include <cerrno>
 
 #include "sdk/artifact/artifact_file.hpp"
 #include "sdk/artifact/outcome.hpp"
@@ -8,6 +13,22 @@
 namespace patchbay::artifact_tool {
 
 using artifact::Signatures;
+
+Status check_output_path(const std::string& path) {
+  if (path.empty()) return Done{};
+  const auto refused = [&] {
+    return Error::from_errno(errno, "--output-path \"" + printable(path) + "\"");
+  };
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+    errno = EISDIR;
+    return refused();
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(directory.c_str(), W_OK | X_OK) == 0) return Done{};
+  return refused();
+}
 
 void add_change_options(CLI::App& app, ChangeOptions& options, Face face) {
   add_key_options(app, options.keys, face, KeyUse::sign);
@@ -38,6 +59,7 @@ Status apply_change(const Call& call, const std::string& path, const artifact::C
     warn(call, path + ": the signature is dropped; --key signs the result");
   }
   const std::string& output = options.output.empty() ? path : options.output;
+  PB_CHECK(check_output_path(options.output));
   auto status = artifact::rewrite_artifact(path, contents, change, output);
   if (status || status.error().code() != ErrorCode::conflict) return status;
   return Error{ErrorCode::conflict, status.error().message() +

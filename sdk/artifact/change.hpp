@@ -19,6 +19,9 @@ struct ChangeOptions {
 /// Adds --key, and under our own name --output-path and --drop-signature.
 void add_change_options(CLI::App& app, ChangeOptions& options, Face face);
 
+/// Whether a file can be made there; empty: in place of another.
+Status check_output_path(const std::string& path);
+
 /// Reads the artifact that is to be changed. Its signature is not checked.
 Result<artifact::Contents> read_for_change(
     const std::string& path, artifact::Augments augments = artifact::Augments::refuse);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "core/base/result.hpp"
 #include "sdk/artifact/outcome.hpp"
 
 namespace patchbay::artifact_tool {
@@ -93,6 +94,20 @@ std::vector<std::string> arguments_of(const CLI::App& app, const Call& call) {
   return arguments;
 }
 
+/// An empty value is mostly a variable of a script that was not set, and would otherwise count as
+/// if the option had not been given: an artifact without its key, or without its limit.
+/// mender-artifact takes it for that.
+Status check_no_empty_values(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;
+    for (const std::string& value : option->results())
+      if (value.empty())
+        return Error{ErrorCode::invalid_input,
+                     option->get_name() + " \"\": an empty value; leave the option out"};
+  }
+  return Done{};
+}
+
 }  // namespace
 
 std::optional<int> parse(CLI::App& app, const Call& call, const std::string& example) {
@@ -113,6 +128,9 @@ std::optional<int> parse(CLI::App& app, const Call& call, const std::string& exa
     if (call.face == Face::mender) std::cout << app.help() << std::flush;
     return fail(call, Outcome::usage, Error{ErrorCode::invalid_input, mistake.what()});
   }
+  if (call.face == Face::mender) return std::nullopt;
+  if (const auto sound = check_no_empty_values(app); !sound)
+    return fail(call, Outcome::usage, sound.error());
   return std::nullopt;
 }
 

@@ -101,8 +101,10 @@ void print(const Words& words, const DumpOptions& options) {
 }
 
 Status make_directories(const DumpOptions& options) {
-  for (const std::string* directory : {&options.files, &options.meta_data, &options.scripts})
-    if (!directory->empty()) PB_CHECK(make_output_directory(*directory));
+  for (const auto& [option, directory] :
+       {std::pair{"--files", &options.files}, std::pair{"--meta-data", &options.meta_data},
+        std::pair{"--scripts", &options.scripts}})
+    if (!directory->empty()) PB_CHECK(make_output_directory(*directory).context(option));
   return Done{};
 }
 

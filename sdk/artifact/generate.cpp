@@ -110,15 +110,24 @@ Status check_image(const std::string& value) {
       "tomorrow; `docker pull` and `docker inspect --format '{{index .RepoDigests 0}}'` print it");
 }
 
-Status check_value(const std::string& value, OptionKind kind) {
+Status check_choice(const std::string& value, const std::string& choices) {
+  const std::string all = "|" + choices + "|";
+  if (!value.empty() && all.find("|" + value + "|") != std::string::npos) return Done{};
+  return wrong("it has to be one of " + choices);
+}
+
+Status check_value(const std::string& value, const GeneratorOption& option) {
   if (artifact::has_control_character(value)) return wrong("it holds a control character");
-  switch (kind) {
+  if (option.required && value.empty()) return wrong("it is empty");
+  switch (option.kind) {
     case OptionKind::file:
     case OptionKind::directory:
-      return check_local(value, kind);
+      return check_local(value, option.kind);
     case OptionKind::path:
     case OptionKind::below_root:
-      return check_path(value, kind);
+      return check_path(value, option.kind);
+    case OptionKind::choice:
+      return check_choice(value, option.value);
     case OptionKind::image:
       return check_image(value);
     case OptionKind::word:
@@ -145,8 +154,8 @@ Status check_option(const GeneratorOption& option, const Values& values) {
     return wrong("--" + option.name + " \"" + printable(found->second[1]) +
                  "\": only one is possible");
   for (const std::string& value : found->second)
-    PB_CHECK(check_value(value, option.kind)
-                 .context("--" + option.name + " \"" + printable(value) + "\""));
+    PB_CHECK(
+        check_value(value, option).context("--" + option.name + " \"" + printable(value) + "\""));
   return Done{};
 }
 

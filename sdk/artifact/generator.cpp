@@ -23,11 +23,15 @@ struct KindName {
   std::string_view name;
   OptionKind kind;
 };
-constexpr std::array kKinds{
-    KindName{"text", OptionKind::text},   KindName{"word", OptionKind::word},
-    KindName{"file", OptionKind::file},   KindName{"directory", OptionKind::directory},
-    KindName{"path", OptionKind::path},   KindName{"below-root", OptionKind::below_root},
-    KindName{"image", OptionKind::image}, KindName{"flag", OptionKind::flag}};
+constexpr std::array kKinds{KindName{"text", OptionKind::text},
+                            KindName{"word", OptionKind::word},
+                            KindName{"choice", OptionKind::choice},
+                            KindName{"file", OptionKind::file},
+                            KindName{"directory", OptionKind::directory},
+                            KindName{"path", OptionKind::path},
+                            KindName{"below-root", OptionKind::below_root},
+                            KindName{"image", OptionKind::image},
+                            KindName{"flag", OptionKind::flag}};
 
 Result<GeneratorOption> option_of(const YAML::Node& node) {
   PB_CHECK(check_keys(

@@ -14,6 +14,7 @@ namespace patchbay::artifact_tool {
 enum class OptionKind : std::uint8_t {
   text,        ///< one line
   word,        ///< letters, digits, "_" and "-"
+  choice,      ///< one of those that `value` lists, "no|automatic"
   file,        ///< a regular file on this machine
   directory,   ///< a directory on this machine
   path,        ///< an absolute path on the device, without ".."

@@ -34,8 +34,9 @@ artifact::PassPhrase pass_phrase_source(const KeyOptions& options) {
 
 Status check_number_of_keys(const KeyOptions& options, Face face) {
   if (!options.services.empty()) {
-    return Error{ErrorCode::unsupported, "keys in the service of \"" + options.services.front() +
-                                             "\" are not supported; use --key or --key-pkcs11"};
+    return Error{ErrorCode::unsupported, options.services.front() +
+                                             ": keys in that service are not supported; use --key "
+                                             "or --key-pkcs11"};
   }
   if (face == Face::mender && options.keys.size() > 1)
     return Error{ErrorCode::invalid_input, "too many signing keys given: give one"};
@@ -45,26 +46,30 @@ Status check_number_of_keys(const KeyOptions& options, Face face) {
 Result<artifact::SigningKey> load_signing_key(const std::string& key, const KeyOptions& options) {
   const auto source = pass_phrase_source(options);
   if (key.starts_with(kPkcs11))
-    return artifact::SigningKey::from_token({key, options.pkcs11_module}, source);
+    return artifact::SigningKey::from_token({key, options.pkcs11_module}, source).context("--key");
   PB_TRY(const std::string pem, os::read_file(key, kLargestKey).context("--key"));
-  return artifact::SigningKey::from_pem(key, pem, source);
+  return artifact::SigningKey::from_pem(key, pem, source).context("--key");
 }
 
 /// The public half of a token's key is there for everybody: no PIN.
 Result<artifact::VerificationKey> load_verification_key(const std::string& key,
                                                         const KeyOptions& options) {
   if (key.starts_with(kPkcs11))
-    return artifact::SigningKey::public_key_of({key, options.pkcs11_module});
+    return artifact::SigningKey::public_key_of({key, options.pkcs11_module}).context("--key");
   PB_TRY(std::string pem, os::read_file(key, kLargestKey).context("--key"));
-  return artifact::parse_verification_key(key, std::move(pem));
+  return artifact::parse_verification_key(key, std::move(pem)).context("--key");
 }
 
 void add_options_of_mender(CLI::App& app, KeyOptions& options) {
   app.add_option("--key-pkcs11", options.keys, "PKCS#11 URI of a key in hardware")
       ->type_name("URI");
-  for (const char* service :
-       {"--gcp-kms-key", "--vault-transit-key", "--keyfactor-signserver-worker", "--azure-key"})
-    app.add_option(service, options.services, "Not supported: an error")->type_name("ID");
+  for (const std::string service :
+       {"--gcp-kms-key", "--vault-transit-key", "--keyfactor-signserver-worker", "--azure-key"}) {
+    const auto note = [&options, service](const std::string& id) {
+      options.services.push_back(service + " \"" + id + "\"");
+    };
+    app.add_option_function<std::string>(service, note, "Not supported: an error")->type_name("ID");
+  }
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ struct KeyOptions {
   std::vector<std::string> keys;  ///< files, or PKCS#11 URIs
   std::string pass_phrase_file;
   std::string pkcs11_module;
-  std::vector<std::string> services;  ///< keys in services we do not know, of mender-artifact
+  std::vector<std::string> services;  ///< options for keys elsewhere, with their values
 };
 
 enum class KeyUse : std::uint8_t { sign, verify };

@@ -54,7 +54,11 @@ void add_header_options(CLI::App& app, HeaderModifications& header, Face face) {
   add_list(app, "--delete-provides", header.deleted_provides, "Provides to take out", "KEY");
   add_list(app, "--delete-depends", header.deleted_depends, "Depends to take out", "KEY");
   app.add_option("--payload", header.payload, "Index of the payload these are about")
-      ->type_name("INDEX");
+      ->type_name("INDEX")
+      ->check([](const std::string& text) {
+        const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+        return digits ? std::string{} : "\"" + text + "\" is no index";
+      });
 }
 
 void add_image_options(CLI::App& app, ImageModifications& image) {

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <filesystem>
 
 #include "core/os/file.hpp"
 #include "sdk/artifact/modifications.hpp"
+#include "sdk/artifact/option_values.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -13,35 +13,9 @@ Error refuse(std::string message) {
   return {ErrorCode::invalid_input, std::move(message)};
 }
 
-struct KeyValue {
-  std::string key, value;
-};
-
-Result<std::vector<KeyValue>> key_values(const char* option,
-                                         const std::vector<std::string>& texts) {
-  std::vector<KeyValue> pairs;
-  for (const std::string& text : texts) {
-    const std::size_t colon = text.find(':');
-    if (colon == std::string::npos)
-      return refuse(std::string{option} + " \"" + text + "\" is not KEY:VALUE");
-    pairs.push_back({text.substr(0, colon), text.substr(colon + 1)});
-  }
-  return pairs;
-}
-
-/// Files of a directory, or the file itself.
-Result<std::vector<std::string>> script_files(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored)) return std::vector{path};
-  PB_TRY(std::vector<std::string> names, os::list_directory(path));
-  for (std::string& name : names)
-    name = os::join(path, name);
-  return names;
-}
-
 Status add_scripts(const std::vector<std::string>& paths, std::vector<artifact::Script>& scripts) {
   for (const std::string& path : paths) {
-    PB_TRY(const auto files, script_files(path).context("--script"));
+    PB_TRY(const auto files, script_files("--script", path));
     for (const std::string& file : files) {
       artifact::Script script{file.substr(file.rfind('/') + 1), {}};
       PB_TRY(script.content, os::read_file(file, kLargestFile).context("--script"));
@@ -114,8 +88,17 @@ Status apply_to_payload(const HeaderModifications& wanted, Face face,
   PB_CHECK(apply_provides(wanted, face, payload));
   PB_CHECK(apply_clears(wanted, payload));
   if (wanted.meta_data.empty()) return Done{};
-  PB_TRY(payload.meta_data, os::read_file(wanted.meta_data, kLargestFile).context("--meta-data"));
+  PB_TRY(payload.meta_data, read_meta_data("--meta-data", wanted.meta_data));
   return Done{};
+}
+
+Status check(const HeaderModifications& wanted) {
+  if (wanted.name) PB_CHECK(check_names("--artifact-name", {*wanted.name}));
+  if (wanted.group) PB_CHECK(check_names("--provides-group", {*wanted.group}));
+  PB_CHECK(check_names("--compatible-types", wanted.compatible_types));
+  PB_CHECK(check_names("--artifact-name-depends", wanted.depends_names));
+  PB_CHECK(check_names("--depends-groups", wanted.depends_groups));
+  return check_texts("--clears-provides", wanted.clears);
 }
 
 void replace(std::vector<std::string>& list, const std::vector<std::string>& wanted) {
@@ -136,6 +119,7 @@ bool HeaderModifications::any() const {
 }
 
 Status apply(const HeaderModifications& wanted, Face face, artifact::ArtifactSpec& spec) {
+  PB_CHECK(check(wanted));
   if (wanted.name) spec.name = *wanted.name;
   if (wanted.group) spec.group = *wanted.group;
   replace(spec.compatible_types, wanted.compatible_types);

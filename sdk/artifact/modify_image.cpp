@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <nlohmann/json.hpp>
 
 #include "core/base/bytes.hpp"
@@ -24,6 +26,12 @@ Result<Image::Entry> attributes(const Image& image, const char* path) {
 Status put_file(Image& image, const std::string& host, const char* path) {
   PB_TRY(const Image::Entry entry, attributes(image, path));
   return image.copy_in(host, path, entry);
+}
+
+/// In the image's own words a file that is not there is hard to recognize.
+Status put_given_file(Image& image, const std::string& host, const char* path) {
+  PB_TRY(const UniqueFd readable, os::open_file(host, O_RDONLY));
+  return put_file(image, host, path);
 }
 
 Status put_text(Image& image, const std::string& text, const char* path,
@@ -65,10 +73,11 @@ Result<bool> apply(const ImageModifications& wanted, const std::optional<std::st
   }
   PB_CHECK(configure(wanted, image, scratch).context("--server-uri, --tenant-token"));
   if (!wanted.server_cert.empty())
-    PB_CHECK(put_file(image, wanted.server_cert, kServerCertificate).context("--server-cert"));
-  if (!wanted.verification_key.empty()) {
     PB_CHECK(
-        put_file(image, wanted.verification_key, kVerificationKey).context("--verification-key"));
+        put_given_file(image, wanted.server_cert, kServerCertificate).context("--server-cert"));
+  if (!wanted.verification_key.empty()) {
+    PB_CHECK(put_given_file(image, wanted.verification_key, kVerificationKey)
+                 .context("--verification-key"));
   }
   return names || wanted.any();
 }

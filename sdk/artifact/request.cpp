@@ -1,7 +1,6 @@
 #include "sdk/artifact/request.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -9,7 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/artifact/limits.hpp"
+#include "core/artifact/names.hpp"
 #include "core/os/file.hpp"
+#include "sdk/artifact/option_values.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -18,15 +19,6 @@ constexpr std::string_view kRootFileSystem = "rootfs-image";
 
 Error wrong(const std::string& why) {
   return {ErrorCode::invalid_input, why};
-}
-
-Result<std::pair<std::string, std::string>> split(const std::string& option,
-                                                  const std::string& text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string::npos)
-    return wrong(option + " \"" + printable(text) +
-                 "\": argument must have a delimiting colon, KEY:VALUE");
-  return std::pair{text.substr(0, colon), text.substr(colon + 1)};
 }
 
 /// The rules of mender-artifact for what a payload provides and clears without being asked.
@@ -80,15 +72,12 @@ class Defaults {
 /// names of the options.
 template <typename Request, typename Spec>
 Status add_pairs(const Request& request, Spec& spec, const std::string& prefix = "--") {
-  for (const std::string& text : request.provides) {
-    PB_TRY(auto pair, split(prefix + "provides", text));
-    spec.provides.insert_or_assign(std::move(pair.first), std::move(pair.second));
-  }
-  for (const std::string& text : request.depends) {
-    PB_TRY(auto pair, split(prefix + "depends", text));
-    spec.depends.insert_or_assign(std::move(pair.first),
-                                  std::vector<std::string>{std::move(pair.second)});
-  }
+  PB_TRY(const KeyValues provides, key_values(prefix + "provides", request.provides));
+  for (const auto& [key, value] : provides)
+    spec.provides.insert_or_assign(key, value);
+  PB_TRY(const KeyValues depends, key_values(prefix + "depends", request.depends));
+  for (const auto& [key, value] : depends)
+    spec.depends.insert_or_assign(key, std::vector<std::string>{value});
   return Done{};
 }
 
@@ -102,10 +91,6 @@ void add_clears(const PayloadRequest& request, const Defaults& defaults,
   }
   // mender-artifact never writes an empty list.
   if (!clears.empty() || request.clears_given) payload.clears = std::move(clears);
-}
-
-Result<std::string> read_meta_data(const std::string& option, const std::string& path) {
-  return os::read_file(path, artifact::Limits{}.meta_data_bytes).context(option);
 }
 
 Status add_meta_data(const PayloadRequest& request, artifact::PayloadSpec& payload) {
@@ -145,8 +130,28 @@ Status add_augment(const AugmentRequest& request, artifact::PayloadSpec& payload
   return Done{};
 }
 
+Status check_names_of(const ArtifactRequest& request) {
+  PB_CHECK(check_names("--artifact-name", {request.name}));
+  if (!request.group.empty()) PB_CHECK(check_names("--provides-group", {request.group}));
+  PB_CHECK(check_names("--compatible-types", request.compatible_types));
+  PB_CHECK(check_names("--artifact-name-depends", request.depends_names));
+  return check_names("--depends-groups", request.depends_groups);
+}
+
+Status check_texts_of(const PayloadRequest& request) {
+  const std::string& type = request.generator.type;
+  if (!request.empty && !artifact::is_payload_type(type, artifact::Limits{})) {
+    return wrong("--type \"" + printable(type) + "\": a payload type is a name of [A-Za-z0-9_.-]");
+  }
+  PB_CHECK(check_texts("--clears-provides", request.clears));
+  PB_CHECK(check_texts("--software-name", {request.software_name}));
+  PB_CHECK(check_texts("--software-version", {request.software_version}));
+  return check_texts("--software-filesystem", {request.software_filesystem});
+}
+
 Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
                                             const std::string& artifact_name) {
+  PB_CHECK(check_texts_of(request));
   artifact::PayloadSpec payload;
   if (request.empty) {
     PB_CHECK(add_pairs(request, payload));
@@ -181,12 +186,9 @@ Status add_script(const std::string& path, artifact::ArtifactSpec& spec) {
 }
 
 Status add_scripts(const std::string& path, artifact::ArtifactSpec& spec) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return Error::from_errno(errno, path);
-  if (!S_ISDIR(info.st_mode)) return add_script(path, spec);
-  PB_TRY(const auto names, os::list_directory(path));
-  for (const std::string& name : names)
-    PB_CHECK(add_script(os::join(path, name), spec));
+  PB_TRY(const auto files, script_files("--script", path));
+  for (const std::string& file : files)
+    PB_CHECK(add_script(file, spec).context("--script"));
   return Done{};
 }
 
@@ -240,6 +242,7 @@ Result<artifact::CompressionSettings> parse_compression(const std::string& text)
 }
 
 Result<artifact::ArtifactSpec> build(const ArtifactRequest& request) {
+  PB_CHECK(check_names_of(request));
   artifact::ArtifactSpec spec;
   spec.name = request.name;
   if (!request.group.empty()) spec.group = request.group;
@@ -249,7 +252,7 @@ Result<artifact::ArtifactSpec> build(const ArtifactRequest& request) {
   spec.habits = request.habits;
   PB_TRY(spec.compression, parse_compression(compression_of(request)));
   for (const std::string& path : request.scripts)
-    PB_CHECK(add_scripts(path, spec).context("--script"));
+    PB_CHECK(add_scripts(path, spec));
   for (std::size_t i = 0; i < request.payloads.size(); ++i) {
     auto payload = build_payload(request.payloads[i], spec.name);
     if (!payload && request.payloads.size() > 1)

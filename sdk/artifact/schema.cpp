@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -48,8 +49,19 @@ Json key_schema(const ManifestKey& key) {
   return {};
 }
 
+Json choice(const GeneratorOption& option) {
+  Json words = Json::array();
+  for (std::size_t at = 0; at <= option.value.size();) {
+    const std::size_t end = std::min(option.value.find('|', at), option.value.size());
+    words.push_back(option.value.substr(at, end - at));
+    at = end + 1;
+  }
+  return described({{"enum", words}}, option.help);
+}
+
 Json option_schema(const GeneratorOption& option) {
   if (option.kind == OptionKind::flag) return flag(option.help);
+  if (option.kind == OptionKind::choice) return choice(option);
   return option.repeat ? texts(option.help) : text(option.help);
 }
 

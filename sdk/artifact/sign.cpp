@@ -55,6 +55,7 @@ Status sign_artifact(const Call& call, const SignOptions& options) {
   artifact::Change change;
   PB_TRY(change.signatures, signatures(call, options, contents));
   PB_TRY(change.keys, load_signing_keys(options.keys, call.face));
+  PB_CHECK(check_output_path(options.output));
   return artifact::rewrite_artifact(options.artifact, contents, change,
                                     options.output.empty() ? options.artifact : options.output);
 }

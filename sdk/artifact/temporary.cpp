@@ -13,7 +13,8 @@ Result<TemporaryDirectory> TemporaryDirectory::make(const std::string& parent) {
   std::string path = parent.empty() ? (standard != nullptr ? standard : "/tmp") : parent;
   path += "/patchbay-artifact-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr)
-    return Error::from_errno(errno, "make a temporary directory " + path);
+    return Error::from_errno(
+        errno, (parent.empty() ? "TMPDIR: " : "--tmp: ") + ("make a temporary directory " + path));
   return TemporaryDirectory{std::move(path)};
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/artifact/writer.hpp"
 #include "core/os/file.hpp"
+#include "sdk/artifact/change.hpp"
 #include "sdk/artifact/outcome.hpp"
 #include "sdk/artifact/progress.hpp"
 
@@ -147,11 +148,7 @@ Status check_before(const Call& call, const WriteCommand& command) {
 
 /// Before anything is read that would be read in vain.
 Status check_output(const std::string& output) {
-  if (is_stream(output)) return Done{};
-  const std::size_t slash = output.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : output.substr(0, slash + 1);
-  if (::access(directory.c_str(), W_OK | X_OK) == 0) return Done{};
-  return Error::from_errno(errno, "--output-path \"" + printable(output) + "\"");
+  return is_stream(output) ? Status{Done{}} : check_output_path(output);
 }
 
 /// What the writer says about the artifact is a mistake of the command line; what it says about the

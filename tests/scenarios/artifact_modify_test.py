@@ -128,7 +128,7 @@ class Header(tool.Case):
         path = self.artifact()
         before = self.bytes_of("a.mender")
 
-        self.refused("modify", "-n", "", path, says="artifact name")
+        self.refused("modify", "-n", "", path, code=64, says=("--artifact-name", "leave the option out"))
         self.refused("modify", "-p", "no colon", path, says=("--provides", "no colon"))
         self.refused("modify", "-d", "no colon", path, says=("--depends", "no colon"))
         self.refused("modify", "-m", "none.json", path, says=("--meta-data", "none.json"))
