@@ -80,8 +80,19 @@ class Augmented(tool.Case):
 
         self.refused("validate", "a.mender", code=5, says=("augmented", "not supported"))
         self.assertEqual(self.compat("validate", "a.mender").stdout, "Artifact file 'a.mender' validated successfully\n")
-        for command in (["modify", "-n", "x", "a.mender"], ["cat", "a.mender:plain"], ["diff", "a.mender", "a.mender"]):
-            self.refused(*command, code=None, says="augmented")
+        self.refused("diff", "a.mender", "a.mender", code=2, says="augmented")
+
+    def test_what_the_reference_does_not_change_stays(self):
+        self.write_own(*PARTS)
+        before = self.bytes_of("a.mender")
+
+        for command in (["modify", "-n", "x", "a.mender"], ["modify", "--compression", "none", "a.mender"], ["cat", "a.mender:/plain"],
+                        ["cp", "plain", "a.mender:/new"], ["install", "-m", "0644", "plain", "a.mender:/new"], ["rm", "a.mender:/plain"]):
+            with self.subTest(command):
+                self.assertIn("augmented", self.real(*command, code=1).stderr)
+                self.refused(*command, says="augmented")
+                self.refused(*command, says="augmented", program=tool.COMPAT)
+        self.assertEqual(self.bytes_of("a.mender"), before)
 
     def test_what_is_not_signed_has_no_say_in_a_signed_artifact(self):
         private, public = self.key()
