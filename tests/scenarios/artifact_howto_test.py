@@ -82,6 +82,35 @@ class Pages(tool.Case):
         self.assertIn("--artifact-name new", self.paste(apart).stdout)
         self.assertEqual(self.bytes_of("parts/payloads/0000/files/app.conf"), self.bytes_of("files/app.conf"))
 
+    def test_pages_of_files_packages_and_containers(self):
+        self.key("private")
+        for name in ("rootfs.ext4", "app.conf", "build/web/index.html", "app_2.0_arm64.deb", "libapp_2.0_arm64.deb", "web.tar",
+                     "db.tar", "compose.yaml", "model.bin", "labels.txt", "10-migrate.sh", "undo.sh"):
+            self.file(name, "x")
+        self.file("meta.json", "{}")
+        digest = "registry.example/web@sha256:" + "0123456789abcdef" * 4
+        self.file("bin/docker", '#!/bin/sh\ncase $1 in save) cp web.tar "$4" 2>&- || true;; inspect) echo %s;; esac\n' % digest, 0o755)
+        made = []
+        for page in ("rootfs-image", "single-file", "directory", "deb", "containers", "docker-compose", "module"):
+            for text in blocks(page + ".md"):
+                if "--release bookworm" in text or "sudo patchbay" in text:
+                    continue  # the network; a device
+                self.paste(text)
+                self.assertEqual(self.read("release-2.mender")["artifact_name"], "release-2")
+                made.append(self.read("release-2.mender")["payloads"][0]["type"])
+        self.assertEqual(made, ["rootfs-image", "single-file", "directory", "deb", "deb", "docker", "docker", "docker",
+                                "docker-compose", "my-type"])
+
+    def test_manifest(self):
+        self.key("private")
+        for name in ("app.conf", "build/web/index.html", "10-migrate.sh", "undo.sh"):
+            self.file(name, "x")
+        with open(os.path.join(PAGES, "manifest.md"), encoding="utf-8") as file:
+            self.file("release.yaml", re.search(r"```yaml\n(.*?)```", file.read(), re.DOTALL).group(1))
+        for text in blocks("manifest.md"):
+            self.paste(text)
+        self.assertEqual([p["type"] for p in self.read("release-2.mender")["payloads"]], ["directory", "single-file", "script"])
+
     def test_pages_of_modules(self):
         """Pages that make an artifact each block: the payloads are what the modules want."""
         self.key("private")

@@ -229,6 +229,10 @@ class Token(tool.Case):
         self.own("modify", "-n", "s", "-k", self.uri, "--pkcs11-module", SOFT_HSM, "--passphrase-file", "pin", "w.mender",
                  **conf)
         self.own("validate", "-k", "token.pub", "w.mender")
+        self.file("new", "new\n")
+        for words in (["cp", "new", "w.mender:x"], ["install", "-m", "0644", "new", "w.mender:y"], ["rm", "w.mender:x"]):
+            self.own(*words, "-k", self.uri, "--pkcs11-module", SOFT_HSM, "--passphrase-file", "pin", **conf)
+            self.own("validate", "-k", "token.pub", "w.mender")
         self.own("extract", "-o", "out", "-k", self.uri, "--pkcs11-module", SOFT_HSM, "w.mender", **conf)
         self.compat("write", "module-image", *base, "-k", self.uri, PATCHBAY_PASSPHRASE="1234", **self.environment)
         self.compat("validate", "--key-pkcs11", self.uri, "w.mender", **self.environment)

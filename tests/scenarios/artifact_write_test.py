@@ -5,6 +5,7 @@ usage: artifact_write_test.py [--slow]
 
 --slow adds a payload of 8 GiB, in and out.
 """
+import filecmp
 import glob
 import io
 import itertools
@@ -25,6 +26,7 @@ TOOL = os.environ["PATCHBAY_ARTIFACT"]
 SLOW = "--slow" in sys.argv
 COMPRESSIONS = ("none", "gzip", "xz")  # the reference of Debian 12 does not read zstd
 SIGNATURES = (None, "rsa", "ec")
+EACH_ONCE = tuple(zip(COMPRESSIONS, SIGNATURES))
 DIGEST = "web@sha256:" + "0123456789abcdef" * 4
 
 
@@ -261,51 +263,61 @@ class Installing(Workshop):
     def use_debians_module(self, kind):
         shutil.copy("/usr/share/mender/modules/v3/" + kind, self.path("modules/" + kind))
 
-    def test_single_file_with_debians_module(self):
-        self.use_debians_module("single-file")
-        for compression, signature in itertools.product(COMPRESSIONS, SIGNATURES):
-            with self.subTest(compression=compression, signature=signature):
+    def install_in(self, ways, check, *arguments):
+        """What the arguments make, compressed and signed in these ways, each on a device without any update."""
+        for compression, signature in ways:
+            with self.subTest(arguments=arguments[0], compression=compression, signature=signature):
                 shutil.rmtree(self.path("data"))
                 os.makedirs(self.path("data"))
                 sign = ["-k", self.keys[signature][0]] if signature else []
-                self.write("single-file", "--dest", self.path("target/renamed.conf"), "app.conf",
-                           "--compression", compression, *sign)
+                self.write(*arguments, "--compression", compression, *sign)
                 self.install(self.keys[signature][1] if signature else None)
-                with open(self.path("target/renamed.conf"), encoding="utf-8") as file:
-                    self.assertEqual(file.read(), "mode=new\n")
-                self.assertEqual(stat.S_IMODE(os.stat(self.path("target/renamed.conf")).st_mode), 0o640)
-                os.remove(self.path("target/renamed.conf"))
+                check()
+
+    def text_of(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()
+
+    def test_single_file_with_debians_module(self):
+        def check():
+            self.assertEqual(self.text_of("target/renamed.conf"), "mode=new\n")
+            self.assertEqual(stat.S_IMODE(os.stat(self.path("target/renamed.conf")).st_mode), 0o640)
+            os.remove(self.path("target/renamed.conf"))
+
+        self.use_debians_module("single-file")
+        self.install_in(itertools.product(COMPRESSIONS, SIGNATURES), check, "single-file", "--dest",
+                        self.path("target/renamed.conf"), "app.conf")
 
     def test_directory_with_debians_module(self):
+        def check():
+            self.assertEqual(os.readlink(self.path("target/link")), "index.html")
+            self.assertEqual(self.text_of("target/deep/er/page.html"), "page\n" * 1000)
+            shutil.rmtree(self.path("target"))
+            os.makedirs(self.path("target"))
+
         self.use_debians_module("directory")
-        self.write("directory", "--dest-dir", self.path("target"), "web")
-        self.install()
-        self.assertEqual(os.readlink(self.path("target/link")), "index.html")
-        with open(self.path("target/deep/er/page.html"), encoding="utf-8") as file:
-            self.assertEqual(file.read(), "page\n" * 1000)
+        self.install_in(EACH_ONCE, check, "directory", "--dest-dir", self.path("target"), "web")
 
     def test_script_with_debians_module(self):
         self.use_debians_module("script")
         self.make("run.sh", "#!/bin/sh\necho done > '%s'\n" % self.path("target/ran"))
-        self.write("script", "run.sh")
-        self.install()
-        self.assertTrue(os.path.exists(self.path("target/ran")))
+        self.install_in(EACH_ONCE, lambda: os.remove(self.path("target/ran")), "script", "run.sh")
 
     def test_every_other_type_reaches_its_module(self):
+        def check():
+            expected = {n: path for n, path, _ in self.unpack()}
+            self.assertEqual(sorted(os.listdir(self.path("target/" + name))), sorted(expected))
+            for file, path in expected.items():
+                self.assertTrue(filecmp.cmp(self.path("target/%s/%s" % (name, file)), path, shallow=False))
+
         for kind, arguments in TYPES.items():
             if kind in ("single-file", "directory", "script", "rootfs-image"):
-                continue  # a root image goes to partitions, which there are none of here
-            with self.subTest(type=kind):
-                shutil.rmtree(self.path("data"))
-                os.makedirs(self.path("data"))
-                name = "my-type" if kind == "module" else kind
-                self.make("modules/" + name, '#!/bin/sh\n[ "$1" = ArtifactInstall ] || exit 0\n'
-                          "rm -rf '{0}'; mkdir '{0}'; cp -r \"$2/files/.\" '{0}/'\n"
-                          "cp \"$2/header/meta-data\" '{0}.json'\n".format(self.path("target/" + name)), 0o755)
-                self.write(kind, *arguments)
-                self.install()
-                expected = [n for n, _, _ in self.unpack()]
-                self.assertEqual(sorted(os.listdir(self.path("target/" + name))), sorted(expected))
+                continue  # a root image goes to partitions: root_handover_test.py
+            name = "my-type" if kind == "module" else kind
+            self.make("modules/" + name, '#!/bin/sh\n[ "$1" = ArtifactInstall ] || exit 0\n'
+                      "rm -rf '{0}'; mkdir '{0}'; cp -r \"$2/files/.\" '{0}/'\n"
+                      "cp \"$2/header/meta-data\" '{0}.json'\n".format(self.path("target/" + name)), 0o755)
+            self.install_in(EACH_ONCE, check, kind, *arguments)
 
 
 class SameBytes(Workshop):
@@ -435,6 +447,11 @@ class Names(Workshop):
         self.assertEqual(len(self.unpack()), 10000)
         valid = run("mender-artifact", "validate", self.path("out.mender"))
         self.assertEqual(valid.returncode, 0, valid.stderr)
+        made = run("mender-artifact", "write", "module-image", "-T", "t", *(word for path in flat for word in ("-f", path)),
+                   "-n", "r", "-t", "b", "-o", self.path("theirs.mender"))
+        self.assertEqual(made.returncode, 0, made.stderr)
+        for program in (TOOL, os.environ["PATCHBAY_MENDER_ARTIFACT"]):
+            self.assertEqual(run(program, "validate", self.path("theirs.mender")).returncode, 0)
 
     def test_no_file_and_empty_files(self):
         os.makedirs(self.path("hollow"), exist_ok=True)
@@ -676,6 +693,9 @@ class Large(Workshop):
                 if compression != "zstd":
                     valid = run("mender-artifact", "validate", self.path("out.mender"))
                     self.assertEqual(valid.returncode, 0, valid.stderr)
+                out = "%s cat %s:large.img | cmp -n %d - large.img" % (TOOL, self.path("out.mender"), size)
+                same = run("bash", "-o", "pipefail", "-c", out, cwd=self.directory)
+                self.assertEqual(same.returncode, 0, same.stdout + same.stderr)
 
 
 if __name__ == "__main__":
