@@ -24,6 +24,13 @@ class Pages(tool.Case):
             os.symlink(tool.OWN, self.path("bin/patchbay-artifact"))
         return self.run_program("bash", "-euc", text, PATH=self.path("bin") + ":" + os.environ["PATH"], **environment)
 
+    def test_example_of_the_format(self):
+        with open(os.path.join(PAGES, "../artifact-format.md"), encoding="utf-8") as file:
+            steps = re.findall(r"```sh\n(.*?)```\n```\n(.*?)```", file.read(), re.DOTALL)
+        self.assertEqual(len(steps), 4)
+        for commands, printed in steps:
+            self.assertEqual(self.paste(commands).stdout, printed)
+
     def test_sign_with_a_file(self):
         first, second = blocks("sign-with-a-file.md")
         self.artifact("release-2.mender")

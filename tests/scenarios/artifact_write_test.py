@@ -353,6 +353,23 @@ class Options(Workshop):
         quiet = self.write("module", "-T", "t", "payload.img", "--warn-artifact-size", "1G", "--max-artifact-size", "2GB")
         self.assertNotIn("warning", quiet.stderr)
 
+    def test_payload_files_are_read_once(self):
+        scenario.need("strace")
+        size = os.path.getsize(self.path("payload.img"))
+        for compression in ("none", "gzip", "xz", "zstd"):
+            for kind in (["rootfs-image"], ["module", "-T", "t"]):
+                traces = tempfile.mkdtemp(dir=self.directory)
+                result = run("strace", "-ff", "-y", "-e", "trace=read,pread64,readv,preadv", "-o", traces + "/of", TOOL, "write",
+                             *kind, "payload.img", "-n", "r", "-t", "b", "--compression", compression, "-o", "out.mender",
+                             cwd=self.directory)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                calls = ""
+                for name in os.listdir(traces):
+                    with open(os.path.join(traces, name), encoding="utf-8") as file:
+                        calls += file.read()
+                got = re.findall(r"(?m)^p?read\w*\(\d+<[^>]*/payload\.img>.* = (\d+)$", calls)
+                self.assertEqual(sum(map(int, got)), size, (kind, compression))
+
     def test_standard_output(self):
         result = subprocess.run([TOOL, "write", "module", "-T", "t", "app.conf", "-n", "r", "-t", "b", "-o", "-"],
                                 capture_output=True, cwd=self.directory, check=True)
