@@ -207,6 +207,11 @@ Status add_files(const GeneratorFile& file, const Generator& generator, const Va
       payload.files.push_back({name.empty() ? own : name, path});
       continue;
     }
+    if (file.source == GeneratorFile::Source::list) {
+      PB_TRY(std::string list, tree_list(path).context(path));
+      payload.files.push_back({name, {}, artifact::text_content(std::move(list))});
+      continue;
+    }
     PB_TRY(auto tree, tree_tar(path, file.prefix.empty() ? "." : file.prefix).context(path));
     if (file.gzip) {
       PB_TRY(tree, gzipped(*tree));

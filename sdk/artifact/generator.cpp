@@ -57,8 +57,8 @@ Result<GeneratorOption> option_of(const YAML::Node& node) {
 }
 
 Result<GeneratorFile> file_of(const YAML::Node& node) {
-  PB_CHECK(check_keys(node, {"name", "text", "file", "tree", "program", "prefix", "gzip", "rename",
-                             "when", "unless"}));
+  PB_CHECK(check_keys(node, {"name", "text", "file", "tree", "list", "program", "prefix", "gzip",
+                             "rename", "when", "unless"}));
   GeneratorFile file;
   PB_TRY(file.name, text_at(node, "name"));
   PB_TRY(file.prefix, text_at(node, "prefix"));
@@ -70,13 +70,14 @@ Result<GeneratorFile> file_of(const YAML::Node& node) {
   for (const auto& [key, source] : {std::pair{"text", GeneratorFile::Source::text},
                                     std::pair{"file", GeneratorFile::Source::file},
                                     std::pair{"tree", GeneratorFile::Source::tree},
+                                    std::pair{"list", GeneratorFile::Source::list},
                                     std::pair{"program", GeneratorFile::Source::program}}) {
     if (!node[key]) continue;
     PB_TRY(file.from, text_at(node, key));
     file.source = source;
     ++sources;
   }
-  if (sources != 1) return wrong_value(node, "a file has one of: text, file, tree, program");
+  if (sources != 1) return wrong_value(node, "a file has one of: text, file, tree, list, program");
   const bool named =
       file.source != GeneratorFile::Source::file && file.source != GeneratorFile::Source::program;
   if (file.name.empty() && named) return wrong_value(node, "a file needs a name");

@@ -36,7 +36,7 @@ struct GeneratorOption {
 
 /// A file, or several, of the payload.
 struct GeneratorFile {
-  enum class Source : std::uint8_t { text, file, tree, program };
+  enum class Source : std::uint8_t { text, file, tree, list, program };
   Source source = Source::text;
   std::string from;    ///< template of the text; the option that names file or directory; a program
   std::string name;    ///< template of the name in the artifact; empty: that of the file

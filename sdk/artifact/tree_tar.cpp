@@ -206,6 +206,21 @@ Result<std::shared_ptr<const artifact::Content>> tree_tar(const std::string& dir
       std::make_shared<TreeContent>(std::move(walk.entries))};
 }
 
+Result<std::string> tree_list(const std::string& directory) {
+  Walk walk;
+  PB_CHECK(walk.add(directory + "/.", ".", 0));
+  std::string text;
+  for (const Entry& entry : walk.entries) {
+    if (entry.path.empty()) continue;
+    if (entry.path.find('\n') != std::string::npos) {
+      return Error{ErrorCode::invalid_input,
+                   printable(entry.path) + ": a name with a line feed cannot stand in a list"};
+    }
+    text += entry.member.name.substr(2) + "\n";
+  }
+  return text;
+}
+
 Result<std::shared_ptr<const artifact::Content>> gzipped(const artifact::Content& content) {
   PB_TRY(UniqueFd fd, nameless_file());
   auto file = std::make_shared<TemporaryFile>(std::move(fd));

@@ -15,6 +15,9 @@ namespace patchbay::artifact_tool {
 Result<std::shared_ptr<const artifact::Content>> tree_tar(const std::string& directory,
                                                           const std::string& prefix);
 
+/// The regular files below `directory`, as a text: a line each, sorted, relative to it.
+Result<std::string> tree_list(const std::string& directory);
+
 /// `content`, compressed with gzip into a file without a name. Reproducible.
 Result<std::shared_ptr<const artifact::Content>> gzipped(const artifact::Content& content);
 

@@ -13,7 +13,8 @@ import scenario
 HERE = os.path.dirname(os.path.abspath(__file__))
 MOST_LINES, MOST_COLUMNS = 42, 112
 OWN_WRITE = ["rootfs-image", "single-file", "directory", "script", "deb", "docker", "podman", "docker-compose",
-             "bootloader", "firmware", "module", "bootstrap", "manifest"]
+             "bootloader", "firmware", "dir-overlay", "persistent-app", "mender-configure", "reboot", "module",
+             "bootstrap", "manifest"]
 MENDER_WRITE = ["rootfs-image", "module-image", "bootstrap-artifact"]
 EVERYWHERE = {"--help", "-h"}
 FACES = {"patchbay-artifact": (tool.OWN, OWN_WRITE), "mender-artifact": (tool.COMPAT, MENDER_WRITE)}
@@ -48,6 +49,10 @@ class Help(tool.Case):
         for program, _ in FACES.values():
             self.assertLessEqual(len(help_of(program, []).splitlines()), 24)
             self.assertLessEqual(len(help_of(program, ["write"]).splitlines()), 30)
+
+    def test_no_type_is_left_out(self):
+        listed = re.findall(r"(?m)^  ([a-z-]+) +\w", help_of(tool.OWN, ["write"]).partition("Example:")[0])
+        self.assertEqual(sorted(listed), sorted(kind for kind in OWN_WRITE if kind != "manifest"))
 
     def test_every_option_has_a_test(self):
         tested = ""

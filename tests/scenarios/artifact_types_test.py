@@ -36,6 +36,19 @@ class Types(Workshop):
             with tarfile.open(path) as tar:
                 self.assertIn(wanted, tar.getnames())
 
+    def test_overlay_with_the_list_that_menders_module_needs(self):
+        _, files = self.made("dir-overlay", "web", "--dest-dir", "/srv")
+        self.assertEqual(files, ["update.tar", "dest_dir", "manifest"])
+        with open(self.unpack()[2][1], encoding="utf-8") as file:
+            self.assertEqual(file.read(), "deep/er/page.html\nindex.html\n")
+        self.make("list", "index.html\n")
+        self.made("dir-overlay", "web", "--dest-dir", "/srv", "--manifest", "list")
+        with open(self.unpack()[2][1], encoding="utf-8") as file:
+            self.assertEqual(file.read(), "index.html\n")
+        self.make("odd-overlay/a\nb", "")
+        refused = self.write("dir-overlay", "odd-overlay", "--dest-dir", "/srv", code=64)
+        self.assertIn("line feed", refused.stderr)
+
     def test_boot_loader(self):
         meta_data, files = self.made("bootloader", "app.conf", "--area", "main", "--loader-version", "2026.01",
                                      "--reboot", "never", "--accept-single-copy-risk")
