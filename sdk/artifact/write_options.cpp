@@ -272,9 +272,11 @@ void add_artifact_options(CLI::App& app, WriteCommand& command, Face face) {
   add_list(app, "-G,--depends-groups", artifact.depends_groups,
            "Only for devices of one of these groups; repeatable", "GROUP")
       ->group(kArtifactGroup);
-  add_list(app, names(generator, "s", "--script"), artifact.scripts,
-           "State script, or directory of them; repeatable", "PATH")
-      ->group(kArtifactGroup);
+  if (!command.payload.empty) {
+    add_list(app, names(generator, "s", "--script"), artifact.scripts,
+             "State script, or directory of them; repeatable", "PATH")
+        ->group(kArtifactGroup);
+  }
   app.add_option("-o,--output-path", command.output, "The artifact; - is standard output")
       ->type_name("FILE")
       ->group(kOutputGroup)

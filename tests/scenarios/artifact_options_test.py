@@ -47,6 +47,7 @@ OWN_OPTIONS = {
     "firmware": (["--file", "app.conf", "--firmware-version", "1"], ["app.conf"]),
     "reboot": ([], []), "mender-configure": ([], []), "bootstrap": ([], []),
     "module": (["--type", "t", "--file", "app.conf"], ["app.conf"])}
+SAME = {"module-image": "module", "bootstrap-artifact": "bootstrap"}
 
 
 def options_of(program, *command):
@@ -79,8 +80,6 @@ class EveryOption(Workshop):
             names = [name for name in names if name not in own]
             for name in names if names and ALIASES.get(names[0]) is None else names[which:][:1] or names[-1:]:
                 full = ALIASES.get(name, name)
-                if kind == "bootstrap" and full == "--script":
-                    continue  # it has none
                 self.assertIn(full, {*VALUES, *FLAGS, *ELSEWHERE}, "%s %s has no test here" % (kind, name))
                 words += [name, VALUES[full]] if full in VALUES else []
         return words
@@ -100,9 +99,9 @@ class EveryOption(Workshop):
 
     def test_of_write_for_every_type(self):
         kinds = [(OWN, kind) for kind in OWN_OPTIONS]
-        kinds += [(COMPAT, kind) for kind in ("rootfs-image", "module-image")]
+        kinds += [(COMPAT, kind) for kind in ("rootfs-image", "module-image", "bootstrap-artifact")]
         for program, kind in kinds:
-            arguments, files = OWN_OPTIONS.get(kind, OWN_OPTIONS["module"])
+            arguments, files = OWN_OPTIONS.get(SAME.get(kind, kind))
             for which in (0, 1, 2, 3) if kind == "module" else (0, 1):
                 with self.subTest(program=program, kind=kind, spelling=which):
                     words = self.spelled(program, kind, which)
@@ -111,18 +110,18 @@ class EveryOption(Workshop):
                     payload = self.check(program, kind, arguments, words)
                     self.assertEqual([f["name"] for f in payload["files"]], files)
                     checksum = {key: value for key, value in payload["provides"].items() if "checksum" in key}
-                    version = {} if kind == "bootstrap" else {"sf.sn.version": "sv"}
+                    version = {} if kind.startswith("bootstrap") else {"sf.sn.version": "sv"}
                     self.assertEqual(payload["provides"], {"k": "v", **version, **checksum})
                     self.assertEqual(payload["depends"], {"d": ["1"]})
                     self.assertEqual(payload["clears"], ["c.*", "sf.sn.*"] if version else ["c.*"])
                     self.assertEqual(len(checksum), kind == "rootfs-image")
 
     def test_that_spare_something(self):
-        for program, kind in [(OWN, kind) for kind in OWN_OPTIONS] + [(COMPAT, "rootfs-image"), (COMPAT, "module-image")]:
+        for program, kind in [(OWN, kind) for kind in OWN_OPTIONS] + [(COMPAT, "rootfs-image"), *((COMPAT, kind) for kind in SAME)]:
             known = {name for names in options_of(program, "write", kind) for name in names}
             words = [flag for flag in FLAGS if flag in known]
-            result = run(program, "write", kind, *OWN_OPTIONS.get(kind, OWN_OPTIONS["module"])[0], "-n", "r", "-t", "b", *words,
-                         "-o", "out.mender", cwd=self.directory)
+            result = run(program, "write", kind, *OWN_OPTIONS[SAME.get(kind, kind)][0], "-n", "r", "-t", "b", *words, "-o",
+                         "out.mender", cwd=self.directory)
             self.assertEqual(result.returncode, 0, result.stderr)
             payload = json.loads(run(OWN, "read", "--json", self.path("out.mender")).stdout)["payloads"][0]
             self.assertEqual((payload["provides"], payload["clears"]),
@@ -269,10 +268,14 @@ class Mistakes(tool.Case):
                       "persistent-app": ["plain"]}.get(words[1], []) if words[0] == "write" else []
             shown = value.decode(errors="backslashreplace") if isinstance(value, bytes) else value.replace("\n", "\\x0a")
             with self.subTest(words=words, option=option, value=value):
-                result = self.run_program(tool.OWN, *words, *needed, option, value, code=None)
-                self.assertIn(result.returncode, (1, 64), result.stderr)
-                self.assertIn(option, result.stderr)
-                self.assertIn(shown[:190] or '""', result.stderr)
+                calls = [(tool.OWN, words)]
+                if words is WRITE and value:  # empty is not given, under the other name
+                    calls.append((COMPAT, ["write", "module-image", *WRITE[2:]]))
+                for program, command in calls:
+                    result = self.run_program(program, *command, *needed, option, value, code=None)
+                    self.assertIn(result.returncode, (1, 64) if program == tool.OWN else (1, 3), result.stderr)
+                    self.assertIn(option, result.stderr)
+                    self.assertIn(shown[:190] or '""', result.stderr)
                 left = sorted(os.listdir(self.directory))
                 for name in set(left) - set(names):
                     os.remove(self.path(name))

@@ -235,7 +235,12 @@ class Token(tool.Case):
             self.own("validate", "-k", "token.pub", "w.mender")
         self.own("extract", "-o", "out", "-k", self.uri, "--pkcs11-module", SOFT_HSM, "w.mender", **conf)
         self.compat("write", "module-image", *base, "-k", self.uri, PATCHBAY_PASSPHRASE="1234", **self.environment)
-        self.compat("validate", "--key-pkcs11", self.uri, "w.mender", **self.environment)
+        again = {"PATCHBAY_PASSPHRASE": "1234", **self.environment}
+        for words in (["write", "module-image", *base], ["sign", "--force", "w.mender"], ["modify", "-n", "s", "w.mender"],
+                      ["cp", "new", "w.mender:x"], ["install", "-m", "0644", "new", "w.mender:y"], ["rm", "w.mender:x"]):
+            self.compat(*words, "--key-pkcs11", self.uri, **again)
+            self.compat("validate", "--key-pkcs11", self.uri, "w.mender", **self.environment)
+        self.assertIn("verified correctly", self.compat("read", "--key-pkcs11", self.uri, "w.mender", **self.environment).stdout)
         os.remove(self.path("w.mender"))
         for module, word in (("none.so", "none.so"), (self.path("pin"), "pin")):
             self.refused("write", "module", *base, "-k", self.uri + "?pin-value=1234", "--pkcs11-module", module, says=word,
