@@ -2,6 +2,7 @@
 """Artifacts from manifest files: several payloads, what the command line overrides, and mistakes."""
 import json
 import os
+import re
 
 import scenario
 from artifact_write_test import TOOL, TYPES, Workshop, run
@@ -59,6 +60,28 @@ payloads:
         self.assertEqual([f["name"] for f in other["files"]], ["undo.sh", "empty"])
         self.assertEqual(other["clears"], [])
         self.assertEqual(len(shown["scripts"]), 2)
+
+    IMAGES = """
+artifact-name: rel-3
+compatible-types: box
+payloads:
+  - {type: rootfs-image, file: payload.img, software-version: 7, software-filesystem: sf, no-checksum-provide: true}
+  - {type: rootfs-image, file: payload.img, software-name: sn, legacy-rootfs-image-checksum: true}
+"""
+
+    def test_keys_of_images(self):
+        self.manifest(self.IMAGES)
+        first, second = json.loads(run(TOOL, "read", "--json", self.path("out.mender")).stdout)["payloads"]
+        self.assertEqual((first["provides"], first["clears"]), ({"sf.version": "7"}, ["sf.*"]))
+        self.assertEqual(sorted(second["provides"]), ["rootfs-image.sn.version", "rootfs_image_checksum"])
+
+    def test_every_key_has_a_test(self):
+        schema = json.loads(run(TOOL, "schema").stdout)
+        of_types = {t["properties"]["type"].get("const"): set(t["properties"]) for t in schema["properties"]["payloads"]["items"]["oneOf"]}
+        used = set(re.findall(r"(?m)([a-z-]+): ?", self.TEXT + self.IMAGES))
+        self.assertEqual(set(schema["properties"]) - used, set())
+        self.assertEqual(of_types["rootfs-image"] - used, set())
+        self.assertEqual(of_types[None] - used, set())
 
     def test_command_line_wins(self):
         self.manifest(self.TEXT, "-n", "rel-9", "-t", "other", "--compression", "none", "-k", self.keys["ec"][0])
