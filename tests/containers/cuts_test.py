@@ -134,7 +134,7 @@ class Cuts(unittest.TestCase):
         """A device with the old release; each release has been installed without a cut before."""
         self.engine.remove_all()
         shutil.rmtree(self.device.work + "/store", ignore_errors=True)
-        for colour in ("green", "blue", "green") if not self.clean else ("green",):
+        for colour in ("blue", "green") if not self.clean else ("green",):
             self.prepare(colour)
             self.tree.update()
             self.clean.setdefault(colour, self.look())
