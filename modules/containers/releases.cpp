@@ -16,7 +16,6 @@ namespace {
 using module::Done;
 using module::Error;
 using module::join_path;
-using module::Result;
 using module::Status;
 
 constexpr const char* kCurrent = "current";
