@@ -29,6 +29,7 @@ NOISE = re.compile(r"^\d+ warnings?( and \d+ errors?)? (generated|treated)|^Supp
                    r"^Use -header-filter|^Error while processing")
 TOP = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(rb'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+ROW = re.compile(r"^([0-9a-f]{64})  (.+)$", re.MULTILINE)
 AT_ONCE = 12  # more would leave the last processor alone at the end
 
 
@@ -130,7 +131,8 @@ class Record:
     def __init__(self, path):
         self.path = path and pathlib.Path(path)
         text = self.path.read_text(encoding="utf-8") if path and self.path.exists() else ""
-        self.rows = {name: total for total, name in (line.split("  ", 1) for line in text.splitlines())}
+        # Whatever else is there, such as the marks of a merge, is no row: that source is read again.
+        self.rows = {name: total for total, name in ROW.findall(text)}
 
     def has(self, source):
         return self.rows.get(os.path.relpath(source, TOP)) == checksum(source)

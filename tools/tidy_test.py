@@ -70,6 +70,11 @@ class Recorded(unittest.TestCase):
                 self.assertFalse(self.is_recorded())
                 self.write(name, before)
 
+    def test_marks_of_a_merge_are_passed_over(self):
+        record = self.top / "record"
+        record.write_text("<<<<<<< a\n" + record.read_text(encoding="utf-8") + "=======\n>>>>>>> b\n", encoding="utf-8")
+        self.assertTrue(self.is_recorded())
+
     def test_sources_that_are_gone_leave_the_record(self):
         record = tidy.Record(self.top / "record")
         (self.top / "core/a.cpp").unlink()

@@ -33,12 +33,7 @@ class ByVariable final : public Selector {
   }
   Result<BootState> read() override {
     PATCHBAY_TRY(const auto all, store_->read());
-    const auto value = value_of(all, area_.variable);
-    if (value != area_.value_a && value != area_.value_b)
-      return Error{name() + " is '" + value + "'; it has to be '" + area_.value_a + "' (A) or '" +
-                   area_.value_b + "' (B)"};
-    const bool trial = !area_.trial_variable.empty() && value_of(all, area_.trial_variable) == "1";
-    return BootState{value == area_.value_a ? Slot::a : Slot::b, trial};
+    return state_of(all);
   }
   Status try_once(Slot slot) override { return set({slot, !area_.trial_variable.empty()}); }
   Status keep(Slot slot) override { return set({slot, false}); }
@@ -47,6 +42,14 @@ class ByVariable final : public Selector {
   static std::string value_of(const Variables& all, const std::string& variable) {
     const auto found = all.find(variable);
     return found == all.end() ? "" : found->second;
+  }
+  [[nodiscard]] Result<BootState> state_of(const Variables& all) const {
+    const auto value = value_of(all, area_.variable);
+    if (value != area_.value_a && value != area_.value_b)
+      return Error{name() + " is '" + value + "'; it has to be '" + area_.value_a + "' (A) or '" +
+                   area_.value_b + "' (B)"};
+    const bool trial = !area_.trial_variable.empty() && value_of(all, area_.trial_variable) == "1";
+    return BootState{value == area_.value_a ? Slot::a : Slot::b, trial};
   }
   Status set(BootState wanted) {
     PATCHBAY_TRY(const bool before, is(wanted));
@@ -61,10 +64,9 @@ class ByVariable final : public Selector {
     return Error{name() + " was set, and reads as before"};
   }
   Result<bool> is(BootState wanted) {
-    PATCHBAY_TRY(const auto state, read());
-    if (area_.counter.empty()) return state == wanted;
     PATCHBAY_TRY(const auto all, store_->read());
-    return state == wanted && value_of(all, area_.counter) == "0";
+    PATCHBAY_TRY(const auto state, state_of(all));
+    return state == wanted && (area_.counter.empty() || value_of(all, area_.counter) == "0");
   }
 
   std::unique_ptr<rootfs_image::VariableStore> store_;
