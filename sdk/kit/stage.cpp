@@ -12,10 +12,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
+#include <sstream>
 #include <thread>
 
 #include "core/base/bytes.hpp"
@@ -110,6 +112,46 @@ bool is_zombie(int pid) {
   std::getline(in, text);
   const auto end = text.rfind(')');
   return end == std::string::npos || text.compare(end, 3, ") Z") == 0;
+}
+
+/// Whether it has been killed and only needs a processor to end: proc(5).
+bool is_dying(int pid) {
+  constexpr unsigned long kExiting = 0x4;  // PF_EXITING of the kernel
+  constexpr unsigned long kKilled = 1UL << (SIGKILL - 1);
+  const auto place = "/proc/" + std::to_string(pid);
+  std::ifstream in{place + "/stat"};
+  std::string text;
+  std::getline(in, text);
+  std::istringstream fields{text.substr(std::min(text.rfind(')') + 1, text.size()))};
+  std::string ignored;
+  for (int i = 0; i < 6; ++i)
+    fields >> ignored;
+  unsigned long flags = 0;
+  fields >> flags;
+  if ((flags & kExiting) != 0) return true;
+  std::ifstream status{place + "/status"};
+  while (std::getline(status, text)) {
+    const bool pending = text.starts_with("SigPnd:") || text.starts_with("ShdPnd:");
+    if (pending && (std::strtoul(text.c_str() + 7, nullptr, 16) & kKilled) != 0) return true;
+  }
+  return false;
+}
+
+std::vector<int> running() {
+  auto numbers = process_numbers();
+  std::erase_if(numbers, [](int pid) { return pid == 1 || is_zombie(pid); });
+  return numbers;
+}
+
+std::vector<std::string> names_of(const std::vector<int>& numbers) {
+  std::vector<std::string> found;
+  for (const int pid : numbers) {
+    std::ifstream in{"/proc/" + std::to_string(pid) + "/comm"};
+    std::string name;
+    std::getline(in, name);
+    found.push_back(printable(name) + " (process " + std::to_string(pid) + ")");
+  }
+  return found;
 }
 
 }  // namespace
@@ -256,22 +298,11 @@ void Stage::cut_power() {
 std::vector<std::string> Stage::lasting_processes() {
   const auto dying = Deadline::after(kDying);
   for (;;) {
-    auto found = processes();
-    if (found.empty() || dying.passed()) return found;
+    const auto numbers = running();
+    const bool lasts = !std::all_of(numbers.begin(), numbers.end(), is_dying);
+    if (numbers.empty() || lasts || dying.passed()) return names_of(numbers);
     std::this_thread::sleep_for(std::chrono::milliseconds{10});
   }
-}
-
-std::vector<std::string> Stage::processes() {
-  std::vector<std::string> found;
-  for (const int pid : process_numbers()) {
-    if (pid == 1 || is_zombie(pid)) continue;
-    std::ifstream in{"/proc/" + std::to_string(pid) + "/comm"};
-    std::string name;
-    std::getline(in, name);
-    found.push_back(printable(name) + " (process " + std::to_string(pid) + ")");
-  }
-  return found;
 }
 
 Status Stage::fill_disk() {

@@ -44,8 +44,7 @@ class Stage {
   void cut_power();
   /// Why the start program has failed when it ran last; empty when it has not.
   [[nodiscard]] const std::string& start_problem() const { return start_problem_; }
-  /// "name (pid)" of every process but ours that still runs after a moment: what has been killed
-  /// may need one to be gone.
+  /// "name (pid)" of every process but ours. What has been killed is given a moment to be gone.
   [[nodiscard]] static std::vector<std::string> lasting_processes();
 
   /// Leaves no room for anything; give_room() takes it back.
@@ -65,7 +64,6 @@ class Stage {
     std::string upper;        ///< where its changes are, from inside of the stage
   };
   enum class Below { upper, all };
-  [[nodiscard]] static std::vector<std::string> processes();
   void collect(const Layer& layer, const std::string& below, Below which, Changes& changes) const;
   [[nodiscard]] Status resize(std::uint64_t bytes) const;
   [[nodiscard]] bool is_ignored(const std::string& path) const;
