@@ -13,6 +13,7 @@ Ring::Ring(ByteSource& producer) : producer_{producer} {
 
 Result<std::unique_ptr<Ring>> Ring::start(ByteSource& producer) {
   std::unique_ptr<Ring> ring{new Ring{producer}};
+  if (!ring->produce_slot(0)) return ring;
   try {
     ring->thread_ = std::thread{[&self = *ring] { self.produce(); }};
   } catch (const std::system_error& error) {
@@ -32,20 +33,19 @@ Ring::~Ring() {
 
 void Ring::produce() {
   while (const auto index = wait_for_free_slot()) {
-    auto size = fill(slots_[*index]);
-    const bool ended = !size || *size < kSlotBytes;
-    if (!size) {
-      publish(slots_[*index].size, std::move(size).error());
-    } else {
-      publish(*size, std::nullopt);
-    }
-    if (ended) break;
+    if (!produce_slot(*index)) return;
   }
-  {
-    const std::scoped_lock lock{mutex_};
-    ended_ = true;
+}
+
+bool Ring::produce_slot(std::size_t index) {
+  auto size = fill(slots_[index]);
+  const bool more = size && *size == kSlotBytes;
+  if (!size) {
+    publish(slots_[index].size, more, std::move(size).error());
+  } else {
+    publish(*size, more, std::nullopt);
   }
-  changed_.notify_all();
+  return more;
 }
 
 std::optional<std::size_t> Ring::wait_for_free_slot() {
@@ -68,10 +68,11 @@ Result<std::size_t> Ring::fill(Slot& slot) {
   return slot.size;
 }
 
-void Ring::publish(std::size_t size, std::optional<Error> error) {
+void Ring::publish(std::size_t size, bool more, std::optional<Error> error) {
   {
     const std::scoped_lock lock{mutex_};
     if (size > 0) ++filled_;
+    ended_ = !more;
     error_ = std::move(error);
   }
   changed_.notify_all();

@@ -22,7 +22,8 @@ class Ring final : public ViewSource {
   /// who works on them elsewhere may be so far behind.
   static constexpr std::size_t kKept = 2;
 
-  /// Starts the thread; from now on `producer` belongs to it and must outlive the ring.
+  /// Fills the first slot, and starts the thread unless that was all: a small payload costs none.
+  /// From now on `producer` belongs to the ring and must outlive it.
   static Result<std::unique_ptr<Ring>> start(ByteSource& producer);
 
   /// Stops the thread and waits for it; a read() of the producer that is under way is not
@@ -44,9 +45,10 @@ class Ring final : public ViewSource {
 
   explicit Ring(ByteSource& producer);
   void produce();
+  bool produce_slot(std::size_t index);  ///< false: there is nothing more to come
   std::optional<std::size_t> wait_for_free_slot();
   Result<std::size_t> fill(Slot& slot);
-  void publish(std::size_t size, std::optional<Error> error);
+  void publish(std::size_t size, bool more, std::optional<Error> error);
 
   ByteSource& producer_;
   std::array<Slot, kSlots> slots_;

@@ -1,18 +1,15 @@
 #include "core/artifact/sha256.hpp"
 
-// SHA256_Init and its kin are deprecated in favour of EVP, which first loads the library's
-// configuration and providers: more work than all the rest of a small install. They run the same
-// code on the same processor instructions.
-#define OPENSSL_SUPPRESS_DEPRECATED
-#include <openssl/sha.h>
-
 #include <string>
+
+#include "core/artifact/crypto_library.hpp"
 
 namespace patchbay::artifact {
 
 struct Sha256::State {
-  void restart() { healthy = SHA256_Init(&context) == 1; }
+  void restart() { healthy = crypto != nullptr && crypto->sha256_init(&context) == 1; }
 
+  const CryptoLibrary* crypto = crypto_library().value_or(nullptr);  ///< without it, finish() fails
   SHA256_CTX context{};
   bool healthy = false;
 };
@@ -25,8 +22,8 @@ Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 Sha256::~Sha256() = default;
 
 void Sha256::update(ByteSpan bytes) {
-  state_->healthy =
-      state_->healthy && SHA256_Update(&state_->context, bytes.data(), bytes.size()) == 1;
+  state_->healthy = state_->healthy && state_->crypto->sha256_update(&state_->context, bytes.data(),
+                                                                     bytes.size()) == 1;
 }
 
 Sha256 Sha256::fork() const {
@@ -37,8 +34,10 @@ Sha256 Sha256::fork() const {
 
 Result<Digest> Sha256::finish() {
   Digest digest{};
-  const bool good = state_->healthy && SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()),
-                                                    &state_->context) == 1;
+  PB_TRY(const CryptoLibrary* crypto, crypto_library());
+  const bool good =
+      state_->healthy &&
+      crypto->sha256_final(reinterpret_cast<unsigned char*>(digest.data()), &state_->context) == 1;
   state_->restart();
   if (good) return digest;
   return Error{ErrorCode::internal, "the crypto library cannot compute SHA-256"};

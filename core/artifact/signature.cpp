@@ -1,8 +1,5 @@
 #include "core/artifact/signature.hpp"
 
-#include <openssl/err.h>
-#include <openssl/rsa.h>
-
 #include "core/artifact/base64.hpp"
 #include "core/artifact/verification_key.hpp"
 
@@ -17,61 +14,49 @@ const unsigned char* bytes_of(ByteSpan bytes) {
 
 /// A failed verification leaves entries in OpenSSL's per-thread error queue; they mean nothing to
 /// us and must not be there for whoever looks at the queue next.
-bool verify_digest(EVP_PKEY* key, const EVP_MD* digest, RsaPadding padding, ByteSpan message,
-                   ByteSpan signature) {
-  const OpenSslPtr<EVP_MD_CTX> context{EVP_MD_CTX_new()};
+bool verify_digest(const LoadedKey& key, RsaPadding padding, ByteSpan message, ByteSpan signature) {
+  const CryptoLibrary& crypto = *key.crypto;
+  const EVP_MD* digest = key.kind == KeyKind::ed25519 ? nullptr : crypto.evp_sha256();
+  const OpenSslPtr<EVP_MD_CTX> context{crypto.evp_md_ctx_new()};
   EVP_PKEY_CTX* key_context = nullptr;
-  bool good = context != nullptr &&
-              EVP_DigestVerifyInit(context.get(), &key_context, digest, nullptr, key) == 1;
+  bool good =
+      context != nullptr && crypto.evp_digest_verify_init(context.get(), &key_context, digest,
+                                                          nullptr, key.key.get()) == 1;
   if (good && padding == RsaPadding::pss) {
-    good = EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1;
+    good = crypto.evp_pkey_ctx_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING) == 1;
   }
-  good = good && EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(),
-                                  bytes_of(message), message.size()) == 1;
-  ERR_clear_error();
+  good = good && crypto.evp_digest_verify(context.get(), bytes_of(signature), signature.size(),
+                                          bytes_of(message), message.size()) == 1;
+  crypto.err_clear_error();
   return good;
 }
 
 /// r and s, each in fixed length, as the ASN.1 structure OpenSSL wants. Empty on failure.
-ByteVector der_of_raw(ByteSpan raw) {
+ByteVector der_of_raw(const CryptoLibrary& crypto, ByteSpan raw) {
   const auto half = static_cast<int>(raw.size() / 2);
-  OpenSslPtr<BIGNUM> r{BN_bin2bn(bytes_of(raw), half, nullptr)};
-  OpenSslPtr<BIGNUM> s{BN_bin2bn(bytes_of(raw) + half, half, nullptr)};
-  const OpenSslPtr<ECDSA_SIG> signature{ECDSA_SIG_new()};
+  OpenSslPtr<BIGNUM> r{crypto.bn_bin2bn(bytes_of(raw), half, nullptr)};
+  OpenSslPtr<BIGNUM> s{crypto.bn_bin2bn(bytes_of(raw) + half, half, nullptr)};
+  const OpenSslPtr<ECDSA_SIG> signature{crypto.ecdsa_sig_new()};
   if (!r || !s || !signature) return {};
-  if (ECDSA_SIG_set0(signature.get(), r.get(), s.get()) != 1) return {};
+  if (crypto.ecdsa_sig_set0(signature.get(), r.get(), s.get()) != 1) return {};
   static_cast<void>(r.release());  // the signature owns both numbers now
   static_cast<void>(s.release());
-  const int length = i2d_ECDSA_SIG(signature.get(), nullptr);
+  const int length = crypto.i2d_ecdsa_sig(signature.get(), nullptr);
   if (length <= 0) return {};
   ByteVector der(static_cast<std::size_t>(length));
   auto* end = reinterpret_cast<unsigned char*>(der.data());
-  i2d_ECDSA_SIG(signature.get(), &end);
+  crypto.i2d_ecdsa_sig(signature.get(), &end);
   return der;
 }
 
-bool verify_ecdsa(const LoadedKey& key, ByteSpan message, ByteSpan signature) {
-  const bool raw = signature.size() == 2 * key.coordinate_bytes;
-  const ByteVector converted = raw ? der_of_raw(signature) : ByteVector{};
-  return verify_digest(key.key.get(), EVP_sha256(), RsaPadding::pkcs1, message,
-                       raw ? ByteSpan{converted} : signature);
-}
-
 bool verify_one(const LoadedKey& key, ByteSpan message, ByteSpan signature) {
-  switch (key.kind) {
-    case KeyKind::rsa:
-      return verify_digest(key.key.get(), EVP_sha256(), RsaPadding::pkcs1, message, signature);
-    case KeyKind::ecdsa:
-      return verify_ecdsa(key, message, signature);
-    case KeyKind::ed25519:
-      return verify_digest(key.key.get(), nullptr, RsaPadding::pkcs1, message, signature);
-  }
-  return false;
+  const bool raw = key.kind == KeyKind::ecdsa && signature.size() == 2 * key.coordinate_bytes;
+  const ByteVector converted = raw ? der_of_raw(*key.crypto, signature) : ByteVector{};
+  return verify_digest(key, RsaPadding::pkcs1, message, raw ? ByteSpan{converted} : signature);
 }
 
 bool is_pss(const LoadedKey& key, ByteSpan message, ByteSpan signature) {
-  return key.kind == KeyKind::rsa &&
-         verify_digest(key.key.get(), EVP_sha256(), RsaPadding::pss, message, signature);
+  return key.kind == KeyKind::rsa && verify_digest(key, RsaPadding::pss, message, signature);
 }
 
 Result<std::vector<ByteVector>> parse_signatures(std::string_view text, const Limits& limits) {

@@ -1,9 +1,5 @@
 #include "core/artifact/verification_key.hpp"
 
-#include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-
 #include <array>
 
 namespace patchbay::artifact {
@@ -14,7 +10,6 @@ constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kPublicKey = "PUBLIC KEY";
 
 Error refuse(ErrorCode code, const std::string& name, const std::string& why) {
-  ERR_clear_error();
   return {code, "verification key " + printable(name) + ": " + why};
 }
 
@@ -41,14 +36,43 @@ std::string wrong_label(std::string_view label) {
 }
 
 /// Length of a coordinate for the curves we take; 0 for others.
-std::size_t coordinate_bytes(const EVP_PKEY& key) {
+std::size_t coordinate_bytes(const LoadedKey& key) {
   std::array<char, 80> group{};
-  if (EVP_PKEY_get_group_name(&key, group.data(), group.size(), nullptr) != 1) return 0;
+  if (key.crypto->evp_pkey_get_group_name(key.key.get(), group.data(), group.size(), nullptr) != 1)
+    return 0;
   const std::string_view name = group.data();
   if (name == "prime256v1" || name == "P-256") return 32;
   if (name == "secp384r1" || name == "P-384") return 48;
   if (name == "secp521r1" || name == "P-521") return 66;
   return 0;
+}
+
+Result<LoadedKey> decode(const VerificationKey& key) {
+  PB_TRY(const CryptoLibrary* crypto, crypto_library());
+  const auto size = static_cast<int>(key.pem.size());
+  const OpenSslPtr<BIO> bio{crypto->bio_new_mem_buf(key.pem.data(), size)};
+  OpenSslPtr<EVP_PKEY> decoded{crypto->pem_read_bio_pubkey(bio.get(), nullptr, nullptr, nullptr)};
+  crypto->err_clear_error();
+  if (!decoded) {
+    return refuse(ErrorCode::invalid_input, key.name, "cannot be decoded; the file is damaged");
+  }
+  return LoadedKey{key.name, KeyKind::rsa, 0, crypto, std::move(decoded)};
+}
+
+Result<LoadedKey> as_rsa(LoadedKey key) {
+  const int bits = key.crypto->evp_pkey_get_bits(key.key.get());
+  if (bits >= kMinRsaBits) return key;
+  return refuse(ErrorCode::unsupported, key.name,
+                "RSA with " + std::to_string(bits) + " bits; at least " +
+                    std::to_string(kMinRsaBits) + " are needed");
+}
+
+Result<LoadedKey> as_ecdsa(LoadedKey key) {
+  key.kind = KeyKind::ecdsa;
+  key.coordinate_bytes = coordinate_bytes(key);
+  if (key.coordinate_bytes != 0) return key;
+  return refuse(ErrorCode::unsupported, key.name,
+                "ECDSA on a curve other than P-256, P-384, P-521");
 }
 
 }  // namespace
@@ -58,33 +82,18 @@ Result<LoadedKey> load_key(const VerificationKey& key) {
   if (label != kPublicKey) {
     return refuse(ErrorCode::invalid_input, key.name, wrong_label(label));
   }
-  const OpenSslPtr<BIO> bio{BIO_new_mem_buf(key.pem.data(), static_cast<int>(key.pem.size()))};
-  LoadedKey loaded{key.name, KeyKind::rsa, 0,
-                   OpenSslPtr<EVP_PKEY>{PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr)}};
-  if (!loaded.key) {
-    return refuse(ErrorCode::invalid_input, key.name, "cannot be decoded; the file is damaged");
+  PB_TRY(LoadedKey loaded, decode(key));
+  switch (loaded.crypto->evp_pkey_get_base_id(loaded.key.get())) {
+    case EVP_PKEY_RSA:
+      return as_rsa(std::move(loaded));
+    case EVP_PKEY_EC:
+      return as_ecdsa(std::move(loaded));
+    case EVP_PKEY_ED25519:
+      loaded.kind = KeyKind::ed25519;
+      return loaded;
+    default:
+      return refuse(ErrorCode::unsupported, key.name, "neither RSA nor ECDSA nor Ed25519");
   }
-
-  const int type = EVP_PKEY_get_base_id(loaded.key.get());
-  if (type == EVP_PKEY_RSA) {
-    const int bits = EVP_PKEY_get_bits(loaded.key.get());
-    if (bits >= kMinRsaBits) return loaded;
-    return refuse(ErrorCode::unsupported, key.name,
-                  "RSA with " + std::to_string(bits) + " bits; at least " +
-                      std::to_string(kMinRsaBits) + " are needed");
-  }
-  if (type == EVP_PKEY_EC) {
-    loaded.kind = KeyKind::ecdsa;
-    loaded.coordinate_bytes = coordinate_bytes(*loaded.key);
-    if (loaded.coordinate_bytes != 0) return loaded;
-    return refuse(ErrorCode::unsupported, key.name,
-                  "ECDSA on a curve other than P-256, P-384, P-521");
-  }
-  if (type == EVP_PKEY_ED25519) {
-    loaded.kind = KeyKind::ed25519;
-    return loaded;
-  }
-  return refuse(ErrorCode::unsupported, key.name, "neither RSA nor ECDSA nor Ed25519");
 }
 
 Result<VerificationKey> parse_verification_key(std::string name, std::string pem) {

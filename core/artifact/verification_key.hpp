@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/artifact/crypto_library.hpp"
 #include "core/artifact/openssl_types.hpp"
 #include "core/artifact/reader.hpp"
 
@@ -15,9 +16,11 @@ struct LoadedKey {
   std::string name;
   KeyKind kind = KeyKind::rsa;
   std::size_t coordinate_bytes = 0;  ///< ecdsa: length of r and of s
+  const CryptoLibrary* crypto = nullptr;
   OpenSslPtr<EVP_PKEY> key;
 };
 
+/// Errors: invalid_input (no public key), unsupported (a kind or size we refuse, or no libcrypto).
 Result<LoadedKey> load_key(const VerificationKey& key);
 
 }  // namespace patchbay::artifact

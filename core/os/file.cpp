@@ -12,7 +12,7 @@
 namespace patchbay::os {
 namespace {
 
-constexpr std::size_t kReadStep = 64 * 1024;
+constexpr std::size_t kFirstRead = 4 * 1024;  // most files read whole are smaller
 constexpr std::size_t kMaxHolderText = 256;
 
 Error last_error(std::string_view what) {
@@ -58,7 +58,7 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   for (;;) {
     const auto have = content.size();
     // One byte more than allowed tells a file at the limit from one beyond it.
-    content.resize(have + std::min(kReadStep, limit + 1 - have));
+    content.resize(have + std::min(std::max(kFirstRead, have), limit + 1 - have));
     const ssize_t got = ::read(file.get(), content.data() + have, content.size() - have);
     if (got < 0 && errno != EINTR) return last_error("read " + path);
     content.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
@@ -142,8 +142,9 @@ Result<FileLock> FileLock::acquire(const std::string& path, std::string_view hol
     return Error{ErrorCode::conflict,
                  path + " is held by " + (line.empty() ? "another process" : printable(line))};
   }
-  if (::ftruncate(file.get(), 0) != 0) return last_error("truncate " + path);
-  const std::string text = std::string{holder.substr(0, kMaxHolderText - 1)} + "\n";
+  // Always the same length, in place of the holder before: a disk that is full has room for it.
+  std::string text{holder.substr(0, kMaxHolderText - 1)};
+  text.resize(kMaxHolderText, '\n');
   PB_CHECK(write_all(file.get(), as_bytes(text)).context(path));
   return FileLock{std::move(file)};
 }

@@ -92,7 +92,10 @@ class Changes {
   Changes(Context& context, Journal journal) : context_{&context}, journal_{std::move(journal)} {}
   static Result<Changes> open(Context& context);
 
-  Result<std::vector<std::string>> unused_names_in(const std::string& directory, std::size_t count);
+  using Maker = std::function<Status(const std::string& fresh)>;  ///< makes the new file
+  Status bring_in_file(const std::string& target, const Maker& make);
+  Status exchange_file(const std::string& target, const Maker& make);
+  Status copy_aside(const std::string& target);
   Status replace_by_exchange(const std::string& staged, const std::string& target);
   Status replace_by_renames(const std::string& staged, const std::string& target);
   Status undo();

@@ -60,6 +60,7 @@ patchbay_package(client NAME patchbay
 knows how to install it. Whatever happens on the way, the device ends with
 everything new or everything as it was. Reads the artifacts of the Mender
 project and runs its update modules as they are."
+  DEPENDS "libssl3"  # loaded for the first checksum, so that no tool finds it
   RECOMMENDS "patchbay-modules, libcurl4, ca-certificates"
   SCRIPTS "${scripts}/client/postinst" "${scripts}/prerm" "${scripts}/client/postrm" "${scripts}/client/conffiles")
 patchbay_package(modules NAME patchbay-modules

@@ -102,20 +102,29 @@ Result<FileAttributes> wanted_attributes(const std::string& target, Found found,
   return attributes;
 }
 
-// Sets the old file aside. The link keeps the very inode, so that a rollback brings back whatever
-// a file can have; the copy is for file systems without links.
-Status back_up(const std::string& target, const std::string& backup) {
-  if (::link(target.c_str(), backup.c_str()) == 0) return Done{};
+// A second name for the very inode, so that a rollback brings back whatever a file can have. False
+// on file systems without links.
+Result<bool> link_file(const std::string& target, const std::string& backup) {
+  if (::link(target.c_str(), backup.c_str()) == 0) return true;
   const int why = errno;
   const bool no_links = why == EPERM || why == EOPNOTSUPP || why == ENOSYS || why == EMLINK;
-  if (!no_links) return Error::from_errno(why, "link " + target + " to " + backup);
+  if (no_links) return false;
+  return Error::from_errno(why, "link " + target + " to " + backup);
+}
 
+Status copy_with_attributes(const std::string& target, const std::string& backup) {
   const Fd old{::open(target.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   struct stat info {};
   if (!old || ::fstat(old.get(), &info) != 0) return Error::from_errno(errno, "open " + target);
   PATCHBAY_CHECK(require_free_space(backup, static_cast<std::uint64_t>(info.st_size), 1));
   PATCHBAY_TRY(const auto attributes, read_attributes(old.get(), target));
   return copy_file(target, backup, attributes, Times::keep);
+}
+
+Result<std::string> unused_name_in(const std::string& directory) {
+  auto path = join_path(directory, random_name());
+  if (exists(path)) return Error{path + " already exists"};
+  return path;
 }
 
 }  // namespace
@@ -155,22 +164,9 @@ Status Changes::make_directories(const std::string& path) {
 }
 
 Result<std::string> Changes::temporary_in(const std::string& directory) {
-  PATCHBAY_TRY(auto names, unused_names_in(directory, 1));
-  return std::move(names.front());
-}
-
-Result<std::vector<std::string>> Changes::unused_names_in(const std::string& directory,
-                                                          std::size_t count) {
-  std::vector<std::string> names;
-  std::vector<Journal::Record> records;
-  while (names.size() < count) {
-    auto path = join_path(directory, random_name());
-    if (exists(path)) return Error{path + " already exists"};
-    records.push_back({std::string{record::kTemporary}, path});
-    names.push_back(std::move(path));
-  }
-  PATCHBAY_CHECK(journal_.append_all(std::move(records)));
-  return names;
+  PATCHBAY_TRY(auto path, unused_name_in(directory));
+  PATCHBAY_CHECK(journal_.append({std::string{record::kTemporary}, path}));
+  return path;
 }
 
 Status Changes::replace_file(const std::string& target, const std::string& source,
@@ -179,25 +175,46 @@ Status Changes::replace_file(const std::string& target, const std::string& sourc
   if (found == Found::directory) return Error{target + " is a directory"};
   struct stat info {};
   if (::stat(source.c_str(), &info) != 0) return Error::from_errno(errno, "look at " + source);
-  const auto directory = parent_path(target);
-  PATCHBAY_CHECK(require_free_space(directory, static_cast<std::uint64_t>(info.st_size), 1));
+  PATCHBAY_CHECK(
+      require_free_space(parent_path(target), static_cast<std::uint64_t>(info.st_size), 1));
   PATCHBAY_TRY(const auto attributes, wanted_attributes(target, found, wish));
 
-  // Both names in one entry: each entry waits for the disk.
-  PATCHBAY_TRY(const auto names, unused_names_in(directory, found == Found::nothing ? 1 : 2));
-  const std::string& fresh = names.front();
-  const std::string& backup = names.back();
-  PATCHBAY_CHECK(copy_file(source, fresh, attributes, Times::now, wish.progress));
-  if (found == Found::nothing) {
-    PATCHBAY_CHECK(journal_.append({std::string{record::kBringIn}, fresh, target}));
-    PATCHBAY_CHECK(move_path(fresh, target));
-    return sync_directory(directory);
-  }
-  PATCHBAY_CHECK(back_up(target, backup));
+  const auto make = [&](const std::string& fresh) {
+    return copy_file(source, fresh, attributes, Times::now, wish.progress);
+  };
+  return found == Found::nothing ? bring_in_file(target, make) : exchange_file(target, make);
+}
+
+Status Changes::bring_in_file(const std::string& target, const Maker& make) {
+  PATCHBAY_TRY(const auto fresh, temporary_in(parent_path(target)));
+  PATCHBAY_CHECK(make(fresh));
+  PATCHBAY_CHECK(journal_.append({std::string{record::kBringIn}, fresh, target}));
+  PATCHBAY_CHECK(move_path(fresh, target));
+  return sync_directory(parent_path(target));
+}
+
+Status Changes::exchange_file(const std::string& target, const Maker& make) {
+  const auto directory = parent_path(target);
+  PATCHBAY_TRY(const auto fresh, unused_name_in(directory));
+  PATCHBAY_TRY(const auto backup, unused_name_in(directory));
+  // All in one entry, as each waits for the disk: to undo the replacement is to do nothing until
+  // the backup is there, and a link is there as a whole.
+  PATCHBAY_CHECK(journal_.append_all({{std::string{record::kTemporary}, fresh},
+                                      {std::string{record::kTemporary}, backup},
+                                      {std::string{record::kReplace}, target, backup}}));
+  PATCHBAY_CHECK(make(fresh));
+  PATCHBAY_TRY(const bool linked, link_file(target, backup));
+  if (!linked) PATCHBAY_CHECK(copy_aside(target));
   PATCHBAY_CHECK(sync_directory(directory));
-  PATCHBAY_CHECK(journal_.append({std::string{record::kReplace}, target, backup}));
   PATCHBAY_CHECK(rename_path(fresh, target, 0));
   return sync_directory(directory);
+}
+
+// A copy grows: undoing must not take it for the old file before it is whole.
+Status Changes::copy_aside(const std::string& target) {
+  PATCHBAY_TRY(const auto backup, temporary_in(parent_path(target)));
+  PATCHBAY_CHECK(copy_with_attributes(target, backup));
+  return journal_.append({std::string{record::kReplace}, target, backup});
 }
 
 Status Changes::replace_directory(const std::string& staged, const std::string& target) {
