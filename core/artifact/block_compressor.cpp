@@ -10,6 +10,9 @@ namespace patchbay::artifact {
 namespace {
 
 constexpr unsigned kMostThreads = 64;
+// Blocks are written in order, and some take many times as long as others: with some more on their
+// way, nobody waits for the oldest.
+constexpr std::size_t kSpareBytes = 2 * kMiB;
 
 /// One block on its way: filled by the caller, encoded by a worker, written by the caller.
 struct Slot {
@@ -26,7 +29,7 @@ class BlockCompressor final : public Compressor {
       : encoders_{std::move(encoders)},
         block_bytes_{block_bytes},
         out_{out},
-        slots_(encoders_.size() * 2) {}
+        slots_(encoders_.size() * 2 + kSpareBytes / block_bytes) {}
 
   ~BlockCompressor() override {
     {

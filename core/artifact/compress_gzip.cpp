@@ -14,6 +14,7 @@ namespace {
 // compress better: deflate looks back 32 KiB only.
 constexpr std::size_t kBlockBytes = 512 * kKiB;
 constexpr std::size_t kSegmentBytes = 32 * kKiB;
+constexpr std::size_t kTrialBytes = 8 * kKiB;  // of what looks like noise, the slowest to encode
 
 struct FreeCompressor {
   void operator()(libdeflate_compressor* compressor) const {
@@ -24,26 +25,24 @@ using Deflate = std::unique_ptr<libdeflate_compressor, FreeCompressor>;
 
 enum class Kind : std::uint8_t { plain, zeros, noise };
 
-/// How often each byte value is among `pieces` samples of `bytes` bytes, spread over the segment.
-std::array<unsigned, 256> sample(ByteSpan segment, std::size_t pieces, std::size_t bytes) {
-  std::array<unsigned, 256> counts{};
-  for (std::size_t piece = 0; piece < pieces; ++piece) {
-    for (const std::byte value : segment.subspan(segment.size() / pieces * piece, bytes))
+/// Whether every byte value is about as frequent as every other, by Pearson's test on samples
+/// spread over the segment. True for what is compressed or encrypted already, never for text, code
+/// or tables, which miss the limit by far.
+bool looks_like_noise(ByteSpan segment) {
+  constexpr std::size_t kPieces = 8;
+  constexpr std::size_t kPieceBytes = 256;
+  constexpr std::uint64_t kSampled = kPieces * kPieceBytes;
+  constexpr std::uint64_t kLimit = 400;  // random bytes: 255 on average, 23 the standard deviation
+  if (segment.size() < kSegmentBytes) return false;
+  std::array<std::uint64_t, 256> counts{};
+  for (std::size_t piece = 0; piece < kPieces; ++piece) {
+    for (const std::byte value : segment.subspan(segment.size() / kPieces * piece, kPieceBytes))
       ++counts[std::to_integer<unsigned>(value)];
   }
-  return counts;
-}
-
-/// Whether no value is much more frequent than others. True for what is compressed or encrypted
-/// already, never for text, code or tables; those mostly show in a small sample.
-bool looks_like_noise(ByteSpan segment) {
-  if (segment.size() < kSegmentBytes) return false;
-  const auto few = sample(segment, 4, 256);
-  if (std::count(few.begin(), few.end(), 0U) > 32) return false;
-  constexpr unsigned kMean = 16 * 512 / 256;
-  const auto counts = sample(segment, 16, 512);
-  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
-  return *least > kMean / 4 && *most < kMean * 2;
+  std::uint64_t squares = 0;
+  for (const std::uint64_t count : counts)
+    squares += count * count;
+  return squares * counts.size() / kSampled < kSampled + kLimit;
 }
 
 Kind kind_of(ByteSpan segment) {
@@ -93,7 +92,7 @@ class GzipEncoder final : public BlockEncoder {
  private:
   Status add_run(const Run& run, ByteVector& out) {
     if (run.kind == Kind::zeros) return add_zeros(run.bytes, out);
-    const bool is_noise = run.kind == Kind::noise && !shrinks(run.bytes.first(kSegmentBytes));
+    const bool is_noise = run.kind == Kind::noise && !shrinks(run.bytes.first(kTrialBytes));
     return add_member(is_noise ? *store_ : *compress_, run.bytes, out);
   }
 
