@@ -1,11 +1,11 @@
 #include "modules/deb/apt.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "modules/deb/disk.hpp"
 #include "modules/deb/tools.hpp"
 #include "patchbay/files.hpp"
 
@@ -22,11 +22,6 @@ Status link_to(const std::string& target, const std::string& directory) {
   const std::string link = module::join_path(directory, module::base_name(target));
   if (::symlink(target.c_str(), link.c_str()) == 0) return module::Done{};
   return Error::from_errno(errno, "link " + link);
-}
-
-Status make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return module::Done{};
-  return Error::from_errno(errno, "create " + path);
 }
 
 /// The paragraph of a package in the index of a repository.
@@ -82,7 +77,7 @@ Status Apt::prepare() const {
   PATCHBAY_CHECK(module::remove_tree(directory_));
   for (const char* part : {"", "/lists", "/lists/partial", "/cache", "/cache/archives",
                            "/cache/archives/partial", "/sources"}) {
-    PATCHBAY_CHECK(make_directory(directory_ + part));
+    PATCHBAY_CHECK(make_directory(directory_ + part, 0755));
   }
   PATCHBAY_CHECK(write_index());
   PATCHBAY_CHECK(write_sources());

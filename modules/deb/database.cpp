@@ -16,6 +16,7 @@ using module::Result;
 using module::Status;
 
 constexpr const char* kLists = "/var/lib/dpkg/info/";
+constexpr const char* kDiversions = "/var/lib/dpkg/diversions";
 constexpr std::string_view kListEnding = ".list";
 /// dpkg's journal: each file is the paragraph of one package, and stands above the one in `status`
 /// until dpkg has put it there.
@@ -81,6 +82,24 @@ bool is_ambiguous(const std::string& name, const std::vector<Change>& changes) {
                        [](const std::string& line) { return !line.starts_with("un"); }) > 1;
 }
 
+/// Takes `word` from the end of `line`.
+bool take_last(std::string& line, std::string_view word) {
+  if (!line.ends_with(word)) return false;
+  line.resize(line.size() - word.size());
+  return true;
+}
+
+/// " /etc/app.conf 99120c8505e9f9d3345d271e6e8744e5", and what dpkg may say of it behind that.
+Conffile parse_conffile(std::string line) {
+  Conffile conffile;
+  conffile.removed_by_package = take_last(line, " remove-on-upgrade");
+  conffile.obsolete = take_last(line, " obsolete");
+  const auto begin = line.find('/');
+  conffile.path = line.substr(begin, line.rfind(' ') - begin);
+  conffile.there = module::exists(conffile.path);
+  return conffile;
+}
+
 Result<std::string> next_in_journal() {
   for (unsigned number = 0; number < kMostUpdates; ++number) {
     const std::string digits = std::to_string(number);
@@ -106,6 +125,11 @@ Result<Installed> installed(const std::string& package) {
                    true};
 }
 
+std::string recorded_version(const std::string& package) {
+  const auto text = output_of("dpkg-query", {"--show", "--showformat=${Version}", package});
+  return text ? *text : std::string{};
+}
+
 Status name_architectures(std::vector<Change>& changes) {
   PATCHBAY_TRY(const auto foreign, output_of("dpkg", {"--print-foreign-architectures"}));
   if (foreign.empty()) return module::Done{};
@@ -122,6 +146,13 @@ Result<std::string> file_list_of(const std::string& package) {
   const std::string path = list_path(package);
   if (path.empty()) return Error{"dpkg has no list of its files"};
   return module::read_file(path, kMostPaths);
+}
+
+Status restore_file_list(const std::string& package, const std::string& list) {
+  PATCHBAY_TRY(const auto now, file_list_of(package));
+  if (now == list) return module::Done{};
+  PATCHBAY_TRY(const auto lock, DatabaseLock::acquire());
+  return module::replace_file(list_path(package), list, 0644);
 }
 
 Result<std::set<std::string>> owned_by_others(const std::set<std::string>& paths,
@@ -142,6 +173,18 @@ Result<std::set<std::string>> owned_by_others(const std::set<std::string>& paths
   return owned;
 }
 
+Result<std::map<std::string, std::string>> diversions_from(const std::string& package) {
+  std::map<std::string, std::string> places;
+  if (!module::exists(kDiversions)) return places;
+  PATCHBAY_TRY(const auto text, module::read_file(kDiversions, kMostPaths));
+  const auto lines = lines_of(text);
+  const std::string name = package.substr(0, package.find(':'));
+  // A path, where it goes, and whose files are spared; ":" for nobody's.
+  for (std::size_t at = 0; at + 2 < lines.size(); at += 3)
+    if (lines[at + 2] != name) places[lines[at]] = lines[at + 1];
+  return places;
+}
+
 Result<std::string> control_of(const std::string& package) {
   PATCHBAY_TRY(const auto paragraph, paragraph_of(package));
   return fields_of(paragraph,
@@ -152,12 +195,8 @@ Result<std::vector<Conffile>> conffiles_of(const std::string& package) {
   PATCHBAY_TRY(const auto text,
                output_of("dpkg-query", {"--show", "--showformat=${Conffiles}\n", package}));
   std::vector<Conffile> conffiles;
-  for (const std::string& line : lines_of(text)) {
-    const auto begin = line.find('/');
-    if (begin == std::string::npos || line.ends_with(" obsolete")) continue;
-    const std::string path = line.substr(begin, line.rfind(' ') - begin);
-    conffiles.push_back({path, module::exists(path)});
-  }
+  for (const std::string& line : lines_of(text))
+    if (line.find('/') != std::string::npos) conffiles.push_back(parse_conffile(line));
   return conffiles;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ struct Installed {
   bool known = false;   ///< something of it is there, be it only its configuration
 };
 module::Result<Installed> installed(const std::string& package);
+/// The version that dpkg has written down, also of a package of which only configuration is left.
+std::string recorded_version(const std::string& package);
 
 /// Adds the architecture to the names of packages that are there, or will be, for several: without
 /// it, nobody knows which one is meant. apt leaves out the system's own.
@@ -27,9 +30,15 @@ module::Status name_architectures(std::vector<Change>& changes);
 /// dpkg's own list of a package's files: what dpkg-query prints of it may be longer than what is
 /// kept of a program's output. Errors: it has none.
 module::Result<std::string> file_list_of(const std::string& package);
+/// Makes it `list` again, in one step as dpkg does. The package manager's lock has to be held.
+module::Status restore_file_list(const std::string& package, const std::string& list);
 /// Those of `paths` that packages have which none of `changes` is about.
 module::Result<std::set<std::string>> owned_by_others(const std::set<std::string>& paths,
                                                       const std::vector<Change>& changes);
+
+/// Where files of the package lie that other packages, or the administrator, have diverted: by the
+/// names under which it brought them.
+module::Result<std::map<std::string, std::string>> diversions_from(const std::string& package);
 
 /// The control file of an installed package, without the conffiles and what dpkg adds.
 module::Result<std::string> control_of(const std::string& package);
@@ -38,8 +47,9 @@ module::Result<std::string> control_of(const std::string& package);
 struct Conffile {
   std::string path;
   bool there = false;
+  bool obsolete = false;            ///< only earlier versions of the package had it
+  bool removed_by_package = false;  ///< the package says that it is to go
 };
-/// Those of the package; without what only earlier versions of it had.
 module::Result<std::vector<Conffile>> conffiles_of(const std::string& package);
 
 /// What dpkg remembers of a package's conffiles: with which content each was delivered, so that it

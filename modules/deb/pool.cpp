@@ -1,24 +1,19 @@
 #include "modules/deb/pool.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
 #include "modules/deb/database.hpp"
+#include "modules/deb/disk.hpp"
+#include "modules/deb/pack.hpp"
 #include "modules/deb/tools.hpp"
 #include "patchbay/files.hpp"
 
 namespace patchbay::deb {
 namespace {
 
-using module::Error;
 using module::Result;
 using module::Status;
 
@@ -27,11 +22,6 @@ constexpr const char* kCache = "/var/cache/apt/archives/";
 constexpr std::array kBesideConffile{".dpkg-old", ".dpkg-dist"};
 constexpr std::array kUnfinished{".dpkg-new", ".dpkg-tmp"};
 constexpr std::size_t kMostPaths = 64U << 20U;
-
-Status make_directory(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return module::Done{};
-  return Error::from_errno(errno, "create " + path);
-}
 
 /// As apt writes a version in a file name.
 std::string escaped(std::string version) {
@@ -46,18 +36,6 @@ bool is_package(const std::string& path, const std::string& name, const std::str
   const auto control = output_of("dpkg-deb", {"--field", path});
   return control && field_of(*control, "Package") == name &&
          field_of(*control, "Version") == version;
-}
-
-/// The files of a package, by the names under which it brought them, that are there. One that was
-/// diverted goes by the name where it lies now.
-Result<std::string> files_on_disk(const std::string& package) {
-  PATCHBAY_TRY(const auto listed, file_list_of(package));
-  std::string files;
-  for (const std::string& line : lines_of(listed)) {
-    if (line.size() < 2 || line.front() != '/' || line == "/.") continue;
-    if (module::exists(line)) files += line.substr(1) + "\n";
-  }
-  return files;
 }
 
 /// The path in a line of a listing:
@@ -96,47 +74,22 @@ bool is_installed_by(const std::vector<Change>& changes, const Package& package)
   });
 }
 
-Status remove_if_there(const std::string& path) {
-  if (::remove(path.c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return module::Done{};
-  // Something else has come to be in that directory.
-  if (errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY) return module::Done{};
-  return Error::from_errno(errno, "remove " + path);
-}
-
 /// Whether dpkg knows of configuration files of the package.
 bool has_conffiles(const Change& change) {
   return !change.from.empty() || change.had_configuration;
 }
 
-Status copy_with_mode(const std::string& from, const std::string& to, mode_t mode) {
-  module::FileAttributes attributes;
-  attributes.mode = mode;
-  return module::copy_file(from, to, attributes, module::Times::now);
-}
-
-/// The maintainer scripts and lists of a package, as dpkg keeps them.
-Status copy_control_files(const std::string& package, const std::string& to) {
-  PATCHBAY_TRY(const auto paths, output_of("dpkg-query", {"--control-path", package}));
-  for (const std::string& path : lines_of(paths)) {
-    const std::string kind = path.substr(path.rfind('.') + 1);
-    // conffiles is written anew: dpkg-deb refuses one that names a file which is not there.
-    if (kind == "list" || kind == "conffiles") continue;
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return Error::from_errno(errno, "look at " + path);
-    PATCHBAY_CHECK(copy_with_mode(path, to + "/" + kind, info.st_mode & 0777U));
-  }
-  std::string kept;
-  PATCHBAY_TRY(const auto conffiles, conffiles_of(package));
+/// Without those that have gone over to other packages.
+Result<std::vector<Conffile>> own_conffiles(const std::string& package,
+                                            const std::vector<Change>& changes) {
+  PATCHBAY_TRY(auto conffiles, conffiles_of(package));
+  std::set<std::string> obsolete;
   for (const Conffile& conffile : conffiles)
-    if (conffile.there) kept += conffile.path + "\n";
-  return kept.empty() ? Status{module::Done{}}
-                      : module::replace_file(to + "/conffiles", kept, 0644);
-}
-
-Status sync_file(const std::string& path) {
-  const module::Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file && ::fsync(file.get()) == 0) return module::Done{};
-  return Error::from_errno(errno, "sync " + path);
+    if (conffile.obsolete) obsolete.insert(conffile.path);
+  PATCHBAY_TRY(const auto others, owned_by_others(obsolete, changes));
+  std::erase_if(conffiles,
+                [&](const Conffile& conffile) { return others.contains(conffile.path); });
+  return conffiles;
 }
 
 }  // namespace
@@ -147,6 +100,18 @@ std::string Pool::path_of(const Change& change) const {
 
 std::string Pool::record_of(const Change& change) const {
   return directory_ + "/" + change.package + ".record";
+}
+
+std::string Pool::list_of(const Change& change) const {
+  return directory_ + "/" + change.package + ".list";
+}
+
+std::string Pool::left_out_of(const Change& change) const {
+  return directory_ + "/" + change.package + ".left-out";
+}
+
+std::string Pool::remains_of(const Change& change) const {
+  return directory_ + "/" + change.package + ".remains.deb";
 }
 
 Result<std::uint64_t> Pool::space_for(const std::vector<Change>& changes) {
@@ -166,46 +131,29 @@ Status Pool::fill(const std::vector<Change>& changes, const std::vector<Package>
   PATCHBAY_CHECK(module::remove_tree(directory_));
   PATCHBAY_CHECK(make_directory(directory_, 0700));
   for (const Change& change : changes) {
-    if (change.from.empty()) continue;
+    if (!has_conffiles(change)) continue;
     PATCHBAY_CHECK(keep_package(change).context("keep " + change.package + " " + change.from));
   }
   PATCHBAY_CHECK(keep_conffiles(changes, payload).context("keep configuration files"));
-  PATCHBAY_CHECK(keep_records(changes).context("keep what dpkg knows of configuration files"));
+  PATCHBAY_CHECK(keep_records(changes).context("keep what dpkg knows of their files"));
   return module::sync_directory(directory_);
 }
 
 Status Pool::keep_package(const Change& change) const {
+  PATCHBAY_TRY(const auto contents, contents_of(change.package));
+  std::string left_out;
+  for (const std::string& path : contents.left_out)
+    left_out += path + "\n";
+  PATCHBAY_CHECK(module::replace_file(left_out_of(change), left_out, 0600));
+  if (change.from.empty()) return pack(change.package, contents, directory_, remains_of(change));
+
   const std::string name = change.package.substr(0, change.package.find(':'));
   PATCHBAY_TRY(const auto architecture,
                output_of("dpkg-query", {"--show", "--showformat=${Architecture}", change.package}));
   const std::string cached =
       kCache + name + "_" + escaped(change.from) + "_" + architecture + ".deb";
   if (is_package(cached, name, change.from)) return copy_with_mode(cached, path_of(change), 0600);
-  return pack(change);
-}
-
-Status Pool::pack(const Change& change) const {
-  const std::string tree = directory_ + "/tree";
-  const std::string archive = directory_ + "/files.tar";
-  PATCHBAY_CHECK(module::remove_tree(tree));
-  PATCHBAY_CHECK(make_directory(tree, 0755));
-  PATCHBAY_TRY(const auto files, files_on_disk(change.package));
-  PATCHBAY_CHECK(
-      run_tool("tar",
-               {"--directory=/", "--create", "--file=" + archive, "--no-recursion", "--xattrs",
-                "--acls", "--numeric-owner", "--verbatim-files-from", "--files-from=-"},
-               files));
-  PATCHBAY_CHECK(
-      run_tool("tar", {"--directory=" + tree, "--extract", "--file=" + archive, "--xattrs",
-                       "--acls", "--numeric-owner", "--preserve-permissions"}));
-  PATCHBAY_CHECK(module::remove_tree(archive));
-  PATCHBAY_CHECK(make_directory(tree + "/DEBIAN", 0755));
-  PATCHBAY_CHECK(copy_control_files(change.package, tree + "/DEBIAN"));
-  PATCHBAY_TRY(const auto control, control_of(change.package));
-  PATCHBAY_CHECK(module::replace_file(tree + "/DEBIAN/control", control, 0644));
-  PATCHBAY_CHECK(run_tool("dpkg-deb", {"-Zgzip", "-z1", "--build", tree, path_of(change)}));
-  PATCHBAY_CHECK(sync_file(path_of(change)));
-  return module::remove_tree(tree);
+  return pack(change.package, contents, directory_, path_of(change));
 }
 
 Status Pool::keep_conffiles(const std::vector<Change>& changes,
@@ -214,7 +162,7 @@ Status Pool::keep_conffiles(const std::vector<Change>& changes,
   std::string absent;
   for (const Change& change : changes) {
     if (!has_conffiles(change)) continue;
-    PATCHBAY_TRY(const auto conffiles, conffiles_of(change.package));
+    PATCHBAY_TRY(const auto conffiles, own_conffiles(change.package, changes));
     for (const Conffile& conffile : conffiles) {
       (conffile.there ? there : absent) += conffile.path.substr(1) + "\n";
       for (const char* ending : kBesideConffile) {
@@ -230,11 +178,7 @@ Status Pool::keep_conffiles(const std::vector<Change>& changes,
   }
   PATCHBAY_CHECK(module::replace_file(directory_ + "/absent", absent, 0600));
   const std::string archive = directory_ + "/conffiles.tar";
-  PATCHBAY_CHECK(
-      run_tool("tar",
-               {"--directory=/", "--create", "--file=" + archive, "--no-recursion", "--xattrs",
-                "--acls", "--numeric-owner", "--verbatim-files-from", "--files-from=-"},
-               there));
+  PATCHBAY_CHECK(archive_files(archive, there));
   return sync_file(archive);
 }
 
@@ -243,13 +187,14 @@ Status Pool::keep_records(const std::vector<Change>& changes) const {
     if (!has_conffiles(change)) continue;
     PATCHBAY_TRY(const auto record, conffile_record(change.package));
     PATCHBAY_CHECK(module::replace_file(record_of(change), record, 0600));
+    PATCHBAY_TRY(const auto list, file_list_of(change.package));
+    PATCHBAY_CHECK(module::replace_file(list_of(change), list, 0600));
   }
   return module::Done{};
 }
 
 Status Pool::restore_conffiles() const {
-  return run_tool("tar", {"--directory=/", "--extract", "--file=" + directory_ + "/conffiles.tar",
-                          "--xattrs", "--acls", "--numeric-owner", "--preserve-permissions"});
+  return extract_files(directory_ + "/conffiles.tar", "/");
 }
 
 /// What the new packages have brought and the old ones do not take away: configuration files, what
@@ -271,12 +216,16 @@ Status Pool::remove_absent(const std::vector<Change>& changes) const {
   return module::Done{};
 }
 
-/// dpkg has taken its record from the .deb files, which hold the configuration files as somebody
-/// had edited them, or do not hold those that somebody had removed.
+/// dpkg takes its record from the .deb files, which may not hold what somebody had removed, and
+/// from the new packages, whose configuration files it goes on listing as obsolete.
 Status Pool::restore_records(const std::vector<Change>& changes) const {
   bool changed = false;
   for (const Change& change : changes) {
-    // A pool that an earlier version of this program has made has none.
+    // A pool that an earlier version of this program has made may have none.
+    if (module::exists(list_of(change))) {
+      PATCHBAY_TRY(const auto list, module::read_file(list_of(change), kMostPaths));
+      PATCHBAY_CHECK(restore_file_list(change.package, list));
+    }
     if (!module::exists(record_of(change))) continue;
     PATCHBAY_TRY(const auto record, module::read_file(record_of(change), kMostPaths));
     PATCHBAY_TRY(const bool differed, restore_conffile_record(change.package, record));
@@ -292,27 +241,64 @@ Status Pool::restore(const std::vector<Change>& changes) const {
   static_cast<void>(run_tool("dpkg", {"--force-confold", "--configure", "--pending"}));
   PATCHBAY_CHECK(unpack_old(changes));
   PATCHBAY_CHECK(remove_new(changes));
+  PATCHBAY_CHECK(restore_remains(changes));
   // The scripts that configure, and may start services, have to find these files as they were; what
-  // dpkg does to them meanwhile is taken back.
+  // they do to them meanwhile is taken back.
   PATCHBAY_CHECK(restore_conffiles());
+  PATCHBAY_CHECK(remove_absent(changes));
   PATCHBAY_CHECK(run_tool("dpkg", {"--force-confold", "--configure", "--pending"}));
   PATCHBAY_CHECK(restore_conffiles());
   PATCHBAY_CHECK(remove_absent(changes));
-  return restore_records(changes).context("what dpkg knows of configuration files");
+  return restore_records(changes).context("what dpkg knows of their files");
+}
+
+Result<std::set<std::string>> Pool::kept_left_out(const Change& change) const {
+  std::set<std::string> paths;
+  // A pool that an earlier version of this program has made has none.
+  if (!module::exists(left_out_of(change))) return paths;
+  PATCHBAY_TRY(const auto text, module::read_file(left_out_of(change), kMostPaths));
+  for (const std::string& line : lines_of(text))
+    paths.insert(line);
+  return paths;
 }
 
 /// On the way from one whole state to another relations may be broken; both ends are sound.
+Status Pool::unpack(const std::vector<std::string>& debs, const std::set<std::string>& left_out) {
+  if (debs.empty()) return module::Done{};
+  auto arguments = options_leaving_out(left_out);
+  arguments.insert(arguments.end(), {"--force-downgrade", "--force-conflicts", "--force-breaks",
+                                     "--force-depends", "--force-overwrite", "--unpack"});
+  arguments.insert(arguments.end(), debs.begin(), debs.end());
+  return run_tool("dpkg", std::move(arguments));
+}
+
 Status Pool::unpack_old(const std::vector<Change>& changes) const {
-  std::vector<std::string> arguments{"--force-downgrade", "--force-conflicts", "--force-breaks",
-                                     "--force-depends",   "--force-overwrite", "--unpack"};
-  const std::size_t options = arguments.size();
+  std::vector<std::string> debs;
+  std::set<std::string> left_out;
   for (const Change& change : changes) {
     if (change.from.empty()) continue;
     PATCHBAY_TRY(const auto now, installed(change.package));
-    if (now.version != change.from || !now.whole) arguments.push_back(path_of(change));
+    if (now.version == change.from && now.whole) continue;
+    PATCHBAY_TRY(auto its_own, kept_left_out(change));
+    left_out.merge(its_own);
+    debs.push_back(path_of(change));
   }
-  if (arguments.size() == options) return module::Done{};
-  return run_tool("dpkg", std::move(arguments));
+  return unpack(debs, left_out);
+}
+
+/// Of these packages only configuration was left, of a version that dpkg has forgotten: it learns
+/// that from a package of nothing else, which is removed again.
+Status Pool::restore_remains(const std::vector<Change>& changes) const {
+  for (const Change& change : changes) {
+    const std::string deb = remains_of(change);
+    if (!module::exists(deb)) continue;
+    PATCHBAY_TRY(const auto version, output_of("dpkg-deb", {"--field", deb, "Version"}));
+    if (recorded_version(change.package) == lines_of(version).front()) continue;
+    PATCHBAY_TRY(const auto left_out, kept_left_out(change));
+    PATCHBAY_CHECK(unpack({deb}, left_out));
+    PATCHBAY_CHECK(run_tool("dpkg", {"--force-depends", "--remove", change.package}));
+  }
+  return module::Done{};
 }
 
 Status Pool::remove_new(const std::vector<Change>& changes) const {

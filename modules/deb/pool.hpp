@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,13 @@ class Pool {
 
  private:
   [[nodiscard]] module::Status keep_package(const Change& change) const;
-  [[nodiscard]] module::Status pack(const Change& change) const;
   [[nodiscard]] module::Status keep_conffiles(const std::vector<Change>& changes,
                                               const std::vector<Package>& payload) const;
+  [[nodiscard]] module::Result<std::set<std::string>> kept_left_out(const Change& change) const;
+  [[nodiscard]] static module::Status unpack(const std::vector<std::string>& debs,
+                                             const std::set<std::string>& left_out);
   [[nodiscard]] module::Status unpack_old(const std::vector<Change>& changes) const;
+  [[nodiscard]] module::Status restore_remains(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status remove_new(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status keep_records(const std::vector<Change>& changes) const;
   [[nodiscard]] module::Status restore_conffiles() const;
@@ -38,6 +42,9 @@ class Pool {
   [[nodiscard]] module::Status restore_records(const std::vector<Change>& changes) const;
   [[nodiscard]] std::string path_of(const Change& change) const;
   [[nodiscard]] std::string record_of(const Change& change) const;
+  [[nodiscard]] std::string list_of(const Change& change) const;
+  [[nodiscard]] std::string left_out_of(const Change& change) const;
+  [[nodiscard]] std::string remains_of(const Change& change) const;
 
   std::string directory_;
 };

@@ -36,11 +36,12 @@ STAGES = ("preinst", "postinst", "prerm", "postrm")
 
 
 TREES = "/var/lib/mender/modules/v3/payloads"
-# What the packages demo and libdemo are, with which configuration files dpkg says that they came, whether something
-# is half-done, and whether something is left behind.
+# What the packages demo and libdemo are, with which configuration files dpkg says that they came and which files
+# it lists, whether something is half-done, and whether something is left behind.
 LOOK = """
 for name in demo libdemo; do dpkg-query -W -f '${db:Status-Abbrev}${Version}\\n' $name 2> /dev/null | grep -v '^un '; done
 dpkg-query -W -f '${Conffiles}\\n' demo | grep /
+sort /var/lib/dpkg/info/demo.list
 cat /usr/share/*demo/version /etc/demo.conf
 find /usr/share/demo /usr/share/libdemo /etc/demo* 2> /dev/null | sort
 dpkg --audit
@@ -57,8 +58,11 @@ def delivered(path, content):
 
 CAME_OLD = delivered("/etc/demo.conf", "colour=red\n")
 CAME_NEW = delivered("/etc/demo.conf", "colour=blue\n") + delivered("/etc/demo-more.conf", "more=yes\n")
-OLD = "ii 1.0\n" + CAME_OLD + "1.0\ncolour=green\n/etc/demo.conf\n/usr/share/demo\n/usr/share/demo/version\n"
-NEW = ("ii 2.0\nii 2.0\n" + CAME_NEW + "2.0\n2.0\ncolour=blue\n/etc/demo-more.conf\n/etc/demo.conf\n/etc/demo.conf.dpkg-old\n"
+LISTED_OLD = "/.\n/etc\n/etc/demo.conf\n/usr\n/usr/share\n/usr/share/demo\n/usr/share/demo/version\n"
+LISTED_NEW = ("/.\n/etc\n/etc/demo-more.conf\n/etc/demo.conf\n/usr\n/usr/share\n/usr/share/demo\n/usr/share/demo/more\n"
+              "/usr/share/demo/more/file\n/usr/share/demo/version\n")
+OLD = "ii 1.0\n" + CAME_OLD + LISTED_OLD + "1.0\ncolour=green\n/etc/demo.conf\n/usr/share/demo\n/usr/share/demo/version\n"
+NEW = ("ii 2.0\nii 2.0\n" + CAME_NEW + LISTED_NEW + "2.0\n2.0\ncolour=blue\n/etc/demo-more.conf\n/etc/demo.conf\n/etc/demo.conf.dpkg-old\n"
        "/usr/share/demo\n/usr/share/demo/more\n/usr/share/demo/more/file\n/usr/share/demo/version\n"
        "/usr/share/libdemo\n/usr/share/libdemo/version\n")
 
@@ -85,6 +89,11 @@ class Packages:
         self.system.write("build/demo_2.0/usr/share/demo/more/file", "more\n")
         self.conffile("build/demo_2.0", "/etc/demo-more.conf", "more=yes\n")
         self.add("demo", "2.1", conffile="colour=blue\n", extra={"postinst": "touch /run/reboot-required"})
+        # Takes a configuration file of 2.0 away.
+        self.add("demo", "2.2", conffile="colour=blue\n")
+        self.conffile("build/demo_2.2", "/etc/demo-more.conf", "", taken_away=True)
+        # The same for one that is nobody's since 2.1.
+        self.add("demo", "2.3", conffile="colour=blue\n", extra={"preinst": "rm -f /etc/demo-more.conf"})
         self.add("demo", "3.0", depends="nowhere")
         self.add("demo", "4.0", conflicts="old-friend")
         self.add("demo", "5.0", architecture="s390x")
@@ -93,6 +102,7 @@ class Packages:
         self.add("odd", "1.0")
         self.odd("build/odd_1.0/usr/share/odd/")
         self.add("odd", "2.0")
+        self.system.write("build/odd_2.0/usr/share/odd/moved/file", "new\n")
         self.add("many", "1.0")
         for number in range(1500):  # paths that are together longer than a MiB
             self.system.write("build/many_1.0/usr/share/many/%s/%s/%s/%d" % ("a" * 240, "b" * 240, "c" * 240, number), "")
@@ -131,16 +141,21 @@ class Packages:
             text = SCRIPT.replace("NAME", name).replace("VERSION", version).replace("STAGE", stage)
             self.system.write(top + "/DEBIAN/" + stage, text.replace("EXTRA", (extra or {}).get(stage, "")), 0o755)
 
-    def conffile(self, top, path, content):
-        self.system.write(top + path, content)
+    def conffile(self, top, path, content, taken_away=False):
+        if not taken_away:
+            self.system.write(top + path, content)
         with open(self.system.path(top + "/DEBIAN/conffiles"), "a") as file:
-            file.write(path + "\n")
+            file.write(("remove-on-upgrade " if taken_away else "") + path + "\n")
 
     def odd(self, top):
         """What a package may hold beside plain files."""
         for name, mode in (("program", 0o4755), ("hard", 0o644), ("owned", 0o640), ("with space", 0o600)):
             self.system.write(top + name, name + "\n", mode)
         path = self.system.path(top)
+        for name in ("back\\nslash", "un*us?ual [x]", "gone/too", "gone*", "moved/file"):
+            self.system.write(top + name, name + "\n")
+        # Where a Debian of today has a link.
+        self.system.write(top.replace("usr/share", "lib") + "unit", "unit\n")
         os.link(path + "hard", path + "hard-too")
         os.symlink("/etc/odd-target", path + "link")
         os.mkfifo(path + "pipe", 0o600)
@@ -167,6 +182,7 @@ def make(packages, root_tar, target):
 
 
 class DebCase(unittest.TestCase):
+    maxDiff = None
     """Each case has a system of its own: demo 1.0 is installed, and its configuration was edited."""
 
     tar, artifact_tool = "", ""  # set by configure()

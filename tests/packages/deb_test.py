@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import artifact  # noqa: E402
 
 PACKAGES, SYSTEM_TAR, ARTIFACT_TOOL = sys.argv[1:4]
+LISTED = "sort /var/lib/dpkg/info/demo.list"
 CAME = "dpkg-query -W -f '${Conffiles}\\n' demo | grep /"
 # Keeps what somebody has edited, and only that.
 UPGRADE = "dpkg --force-confold -i /debs/libdemo_2.0.deb /debs/demo_2.0.deb"
@@ -194,9 +195,11 @@ class Debs(deb_system.DebCase):
     def test_a_configuration_file_somebody_removed_stays_removed_after_rollback(self):
         self.run_in("rm /etc/demo.conf")
         self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
-        self.run_in("patchbay rollback", code=None)
+        self.run_in("rm -f /var/log/demo-starts-with && patchbay rollback")
         self.assertEqual(self.run_in("test -e /etc/demo.conf || echo absent"), "absent\n")
         self.assertEqual(self.run_in(CAME), deb_system.CAME_OLD)
+        self.assertEqual(self.run_in(LISTED), deb_system.LISTED_OLD)
+        self.assertEqual(self.run_in("cat /var/log/demo-starts-with"), "")
         self.run_in(UPGRADE)
         self.assertEqual(self.run_in("test -e /etc/demo.conf || echo absent"), "absent\n")
 
@@ -213,14 +216,35 @@ class Debs(deb_system.DebCase):
         self.assertEqual(self.run_in("cat /etc/demo.conf"), "colour=green\n")
 
     def test_configuration_that_a_removed_package_has_left_comes_back_and_stays_edited(self):
-        look = "cat /etc/demo.conf; dpkg -s demo | grep -e ^Conf -e ^Status -e '^ /'"
+        look = "cat /etc/demo.conf; dpkg -s demo; cd /var/lib/dpkg/info && sort demo.list && ls demo.* && cat demo.postrm"
         self.run_in("dpkg --remove demo")
         before = self.run_in(look)
         self.assertIn("config-files", before)
-        self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
-        self.assertNotEqual(self.run_in(look), before)
-        self.run_in("patchbay rollback")
-        self.assertEqual(self.run_in(look), before)
+        for cut in ("", "demo-1.0 postrm remove"):
+            with self.subTest(cut=cut):
+                self.install("demo_2.0", "libdemo_2.0", meta={"conffiles": "new"})
+                self.assertNotEqual(self.run_in(look), before)
+                if cut:
+                    self.system.write("cut-at", cut)
+                    self.run_in("patchbay rollback", code=None)
+                    self.assertEqual(self.run_in("test ! -e /cut-at || echo never cut"), "")
+                self.run_in("patchbay %s" % ("resume" if cut else "rollback"), code=1 if cut else 0)
+                self.assertEqual(self.run_in(look), before)
+
+    def test_a_configuration_file_that_the_update_takes_away_comes_back(self):
+        look = ("head /etc/demo*; dpkg-query -W -f '${Version}${Conffiles}\\n' demo; ls /var/lib/dpkg/info/demo.*; "
+                "grep -v demo-more /var/lib/dpkg/info/demo.list | sort")
+        for there, update in (("2.0", "2.2"), ("2.1", "2.3"), ("2.2", "2.1")):
+            with self.subTest(there=there, update=update):
+                self.new_system()
+                for version in ("2.0", there):
+                    self.run_in("dpkg --force-confold -i /debs/libdemo_2.0.deb /debs/demo_%s.deb" % version)
+                    self.run_in("echo 'more=edited' > /etc/demo-more.conf")
+                before = self.run_in(look)
+                self.install("demo_" + update, meta={"reboot": "never"})
+                self.assertNotEqual(self.run_in(look), before)
+                self.run_in("patchbay rollback")
+                self.assertEqual(self.run_in(look), before)
 
     def test_what_another_package_has_brought_meanwhile_stays_after_rollback(self):
         self.install("demo_2.0", "libdemo_2.0")
@@ -281,16 +305,20 @@ class Debs(deb_system.DebCase):
         self.assertEqual((self.version(), self.version("patient")), ("ii 2.0", "ii 1.0"))
 
     def test_links_devices_and_rights_come_back(self):
-        look = "cd /usr/share/odd && find . -printf '%p %y %m %U:%G %l %n %s\\n' | sort && getcap -r . 2> /dev/null; cat 'with space' 2>&1 || true"
+        look = ("cd /usr/share/odd && find . -printf '%p %y %m %U:%G %l %n %s\\n' | sort && getcap -r . 2> /dev/null; cat 'with space' version*; "
+                "ls -l /lib/odd; sort /var/lib/dpkg/info/odd.list; dpkg --audit; dpkg --verify odd; true")
         self.run_in("dpkg -i /debs/odd_1.0.deb && chown 12:34 /usr/share/odd/owned && rm -rf /var/cache/apt/archives/*.deb")
+        # Removed, moved and diverted by somebody.
+        self.run_in("cd /usr/share/odd && rm -r gone 'gone*' && mv moved /var/moved && ln -s /var/moved . && "
+                    "dpkg-divert --local --rename /usr/share/odd/version && echo mine > version")
         old = self.run_in(look)
-        for word in ("pipe p", "null c", "program f 4755", "link l 777 0:0 /etc/odd-target", "hard f 644 0:0  2", "owned f 640 12:34"):
+        for word in ("pipe p", "null c", "program f 4755", "link l 777 0:0 /etc/odd-target", "hard f 644 0:0  2", "owned f 640 12:34",
+                     "moved l", "mine\n1.0\n", "/lib/odd/unit", "back\\nslash", "/usr/share/odd/gone/too"):
             self.assertIn(word, old)
         self.install("odd_2.0")
         self.assertNotEqual(self.run_in(look), old)
         self.run_in("patchbay rollback")
         self.assertEqual(self.run_in(look), old)
-        self.assertEqual(self.run_in("dpkg --audit; dpkg --verify odd"), "")
 
     def test_a_package_for_two_architectures_comes_back_as_it_was_there(self):
         own = self.run_in("dpkg --print-architecture").strip()
