@@ -18,20 +18,20 @@ using module::Status;
 
 constexpr const char* kSystemSources = "/etc/apt/sources.list.d";
 
-Status link_to(const std::string& target, const std::string& directory) {
-  const std::string link = module::join_path(directory, module::base_name(target));
+Status link_to(const std::string& target, const std::string& directory, const std::string& name) {
+  const std::string link = module::join_path(directory, name);
   if (::symlink(target.c_str(), link.c_str()) == 0) return module::Done{};
   return Error::from_errno(errno, "link " + link);
 }
 
-/// The paragraph of a package in the index of a repository.
-Result<std::string> index_entry(const Package& package) {
+/// The paragraph of a package in the index of a repository, where it goes by `name`.
+Result<std::string> index_entry(const Package& package, const std::string& name) {
   PATCHBAY_TRY(const auto sum, output_of("sha256sum", {"--binary", package.file}));
   std::string entry = package.control;
   while (!entry.empty() && entry.back() == '\n')
     entry.pop_back();
-  return entry + "\nFilename: ./" + module::base_name(package.file) +
-         "\nSize: " + std::to_string(package.size) + "\nSHA256: " + sum.substr(0, 64) + "\n\n";
+  return entry + "\nFilename: ./" + name + "\nSize: " + std::to_string(package.size) +
+         "\nSHA256: " + sum.substr(0, 64) + "\n\n";
 }
 
 /// The word of `line` that begins at `at`, without what encloses it.
@@ -46,6 +46,13 @@ std::string describe(const Change& change) {
   if (change.from.empty()) return "install " + change.package + " " + change.to;
   if (change.to.empty()) return "remove " + change.package + " " + change.from;
   return "replace " + change.package + " " + change.from + " by " + change.to;
+}
+
+bool installs(const std::vector<Change>& changes, const Package& package) {
+  return std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
+    return change.to == package.version &&
+           change.package.substr(0, change.package.find(':')) == package.name;
+  });
 }
 
 std::vector<Change> parse_simulation(const std::string& output) {
@@ -83,17 +90,21 @@ Status Apt::prepare() const {
   PATCHBAY_CHECK(write_sources());
   auto arguments = options();
   arguments.insert(arguments.end(), {"--quiet=2", "update"});
-  return run_tool("apt-get", std::move(arguments)).context("read the payload as a repository");
+  auto updated = run_tool("apt-get", std::move(arguments));
+  // One of the system's repositories may be gone; whether that matters, the next step shows.
+  if (request_.repositories) return module::Done{};
+  return std::move(updated).context("read the payload as a repository");
 }
 
 Status Apt::write_index() const {
   std::string index;
+  // A payload may call its files as it likes.
+  std::size_t number = 0;
   for (const Package& package : packages_) {
-    PATCHBAY_TRY(const auto entry, index_entry(package));
+    const std::string name = std::to_string(number++) + ".deb";
+    PATCHBAY_TRY(const auto entry, index_entry(package, name));
     index += entry;
-  }
-  for (const Package& package : packages_) {
-    PATCHBAY_CHECK(link_to(package.file, directory_));
+    PATCHBAY_CHECK(link_to(package.file, directory_, name));
   }
   return module::replace_file(directory_ + "/Packages", index, 0644);
 }
@@ -104,7 +115,7 @@ Status Apt::write_sources() const {
   if (request_.repositories && module::exists(kSystemSources)) {
     PATCHBAY_TRY(const auto names, module::list_directory(kSystemSources));
     for (const std::string& name : names) {
-      PATCHBAY_CHECK(link_to(module::join_path(kSystemSources, name), sources));
+      PATCHBAY_CHECK(link_to(module::join_path(kSystemSources, name), sources, name));
     }
   }
   return module::replace_file(sources + "/patchbay-payload.list",
@@ -136,9 +147,7 @@ std::vector<std::string> Apt::options() const {
 std::vector<std::string> Apt::wanted() const {
   std::vector<std::string> wanted;
   for (const Package& package : packages_) {
-    const auto& names = request_.install;
-    if (!names.empty() && std::find(names.begin(), names.end(), package.name) == names.end())
-      continue;
+    if (!is_wanted(package, request_)) continue;
     const std::string architecture =
         package.architecture == "all" ? std::string{} : ":" + package.architecture;
     wanted.push_back(package.name + architecture + "=" + package.version);

@@ -20,6 +20,8 @@ struct Change {
 };
 
 std::string describe(const Change& change);
+/// Whether one of the changes is that this package is installed.
+bool installs(const std::vector<Change>& changes, const Package& package);
 /// From the output of `apt-get --simulate`: its lines Inst and Remv. A package that is removed and
 /// installed again in one go is one change.
 std::vector<Change> parse_simulation(const std::string& output);

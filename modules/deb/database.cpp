@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <functional>
 
+#include "modules/deb/disk.hpp"
 #include "modules/deb/tools.hpp"
 #include "patchbay/files.hpp"
 
@@ -55,6 +55,20 @@ Result<std::string> paragraph_of(const std::string& package) {
 
 bool is_of_record(const std::string& line) {
   return is_one_of(kRecordFields, line);
+}
+
+bool is_conffiles(const std::string& line) {
+  return line.starts_with("Conffiles:");
+}
+
+/// Whether dpkg takes the paragraph: one that it does not would keep it from doing anything. It is
+/// asked with a database of its own, in `scratch`.
+Status require_readable(const std::string& paragraph, const std::string& scratch) {
+  PATCHBAY_CHECK(module::remove_tree(scratch));
+  PATCHBAY_CHECK(make_directory(scratch, 0700));
+  PATCHBAY_CHECK(module::replace_file(scratch + "/status", paragraph, 0600));
+  PATCHBAY_CHECK(output_of("dpkg-query", {"--admindir=" + scratch, "--list"}));
+  return module::remove_tree(scratch);
 }
 
 /// Where dpkg keeps the list of a package's files; empty: it has none.
@@ -118,11 +132,23 @@ Result<Installed> installed(const std::string& package) {
   if (!text || text->size() < 4) return Installed{};
   const char state = (*text)[1];
   const bool half_done = (*text)[2] != ' ';
-  if (state == 'n') return Installed{"", !half_done, false};
-  if (state == 'c') return Installed{"", !half_done, true};
+  const bool listed = !text->starts_with("un");
+  if (state == 'n') return Installed{"", !half_done, false, listed};
+  if (state == 'c') return Installed{"", !half_done, true, listed};
   const auto version = text->find('|') + 1;
   return Installed{text->substr(version, text->find('\n') - version), state == 'i' && !half_done,
-                   true};
+                   true, listed};
+}
+
+Result<std::vector<std::string>> half_unpacked() {
+  PATCHBAY_TRY(
+      const auto text,
+      output_of("dpkg-query", {"--show", "--showformat=${db:Status-Status} ${binary:Package}\n"}));
+  constexpr std::string_view kState = "half-installed ";
+  std::vector<std::string> packages;
+  for (const std::string& line : lines_of(text))
+    if (line.starts_with(kState)) packages.push_back(line.substr(kState.size()));
+  return packages;
 }
 
 std::string recorded_version(const std::string& package) {
@@ -205,13 +231,18 @@ Result<std::string> conffile_record(const std::string& package) {
   return fields_of(paragraph, is_of_record);
 }
 
-Result<bool> restore_conffile_record(const std::string& package, const std::string& record) {
+Result<bool> restore_conffile_record(const std::string& package, const std::string& record,
+                                     const std::string& scratch) {
   PATCHBAY_TRY(const auto paragraph, paragraph_of(package));
-  if (fields_of(paragraph, is_of_record) == record) return false;
+  PATCHBAY_TRY(const auto now, installed(package));
+  // One that was half-done before the update is whole now, and has no other version than its own.
+  const auto wanted = now.version.empty() ? record : fields_of(record, is_conffiles);
+  if (fields_of(paragraph, is_of_record) == wanted) return false;
+  const auto changed = fields_of(paragraph, std::not_fn(is_of_record)) + wanted;
+  PATCHBAY_CHECK(require_readable(changed, scratch));
   PATCHBAY_TRY(const auto lock, DatabaseLock::acquire());
   PATCHBAY_TRY(const auto path, next_in_journal());
-  const auto rest = fields_of(paragraph, std::not_fn(is_of_record));
-  PATCHBAY_CHECK(module::replace_file(path, rest + record, 0644));
+  PATCHBAY_CHECK(module::replace_file(path, changed, 0644));
   return true;
 }
 

@@ -18,10 +18,16 @@ struct Installed {
   std::string version;  ///< empty: not installed
   bool whole = true;    ///< nothing of it is half-done
   bool known = false;   ///< something of it is there, be it only its configuration
+  bool listed =
+      false;  ///< dpkg has a paragraph of it, be it only of one that could not be installed
 };
 module::Result<Installed> installed(const std::string& package);
 /// The version that dpkg has written down, also of a package of which only configuration is left.
 std::string recorded_version(const std::string& package);
+
+/// Packages that have been left in the middle of being unpacked, which only unpacking them again
+/// repairs.
+module::Result<std::vector<std::string>> half_unpacked();
 
 /// Adds the architecture to the names of packages that are there, or will be, for several: without
 /// it, nobody knows which one is meant. apt leaves out the system's own.
@@ -56,8 +62,9 @@ module::Result<std::vector<Conffile>> conffiles_of(const std::string& package);
 /// knows later which of them somebody has edited or removed. Fields of the package's paragraph.
 module::Result<std::string> conffile_record(const std::string& package);
 /// Makes dpkg remember `record` again. A step of dpkg's own: done or not done after a power cut.
-/// The package manager's lock has to be held. Returns whether there was anything to do; dpkg takes
-/// it in when it runs next.
-module::Result<bool> restore_conffile_record(const std::string& package, const std::string& record);
+/// The package manager's lock has to be held. `scratch`: a directory to be made and removed.
+/// Returns whether there was anything to do; dpkg takes it in when it runs next.
+module::Result<bool> restore_conffile_record(const std::string& package, const std::string& record,
+                                             const std::string& scratch);
 
 }  // namespace patchbay::deb

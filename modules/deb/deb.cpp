@@ -7,6 +7,8 @@
 
 #include "modules/deb/apt.hpp"
 #include "modules/deb/database.hpp"
+#include "modules/deb/disk.hpp"
+#include "modules/deb/listing.hpp"
 #include "modules/deb/pool.hpp"
 #include "modules/deb/request.hpp"
 #include "modules/deb/services.hpp"
@@ -35,6 +37,7 @@ constexpr const char* kKept = "kept";       // the pool is whole; from here on t
 constexpr const char* kInstalled = "installed";
 constexpr const char* kRestored = "restored";
 
+constexpr const char* kDatabase = "/var/lib/dpkg";
 constexpr const char* kRebootRequired = "/run/reboot-required";
 /// What runs on in its old version until the machine starts anew.
 constexpr std::array kNeedReboot{"linux-image-", "libc6", "systemd", "dbus", "udev"};
@@ -121,12 +124,20 @@ Status refuse_held(const std::vector<Change>& changes, const Request& request) {
 Status check_space(const Context& context, const std::vector<Package>& packages,
                    const std::vector<Change>& changes) {
   std::uint64_t unpacked = 0;
-  for (const Package& package : packages)
+  std::vector<Listed> files;
+  for (const Package& package : packages) {
+    if (!installs(changes, package)) continue;
     unpacked += package.installed_kib * 1024;
+    PATCHBAY_TRY(
+        const auto listed,
+        files_in(package.file).context(package.name + " " + package.version + " is broken"));
+    files.insert(files.end(), listed.begin(), listed.end());
+  }
   PATCHBAY_TRY(const auto pool, Pool::space_for(changes));
   PATCHBAY_CHECK(
       module::require_free_space(context.tmp_path(""), pool, 1).context("room for the way back"));
-  return module::require_free_space("/usr", unpacked, 1).context("room for the packages");
+  PATCHBAY_CHECK(module::require_free_space("/usr", unpacked, 1).context("room for the packages"));
+  return require_room_for(files).context("room for the packages");
 }
 
 /// Whether each package is, whole, in the version that `wanted` picks of its change.
@@ -169,11 +180,8 @@ class Deb final : public module::Module {
     if (history_of(journal).kept) PATCHBAY_CHECK(restore(context));
     PATCHBAY_CHECK(journal.clear());
 
-    PATCHBAY_CHECK(finish_what_others_left());
     const Apt apt{context.tmp_path("apt"), request, packages};
-    PATCHBAY_TRY(const auto changes, changes_of(apt, request));
-    PATCHBAY_CHECK(check_space(context, packages, changes));
-    PATCHBAY_CHECK(keep(context, journal, changes, packages));
+    PATCHBAY_TRY(const auto changes, make_way_back(context, journal, apt, request, packages));
 
     context.status("installing");
     for (const Change& change : changes)
@@ -253,16 +261,42 @@ class Deb final : public module::Module {
   }
 
  private:
+  /// All that comes before the first change. No other package manager changes anything meanwhile;
+  /// one that never ends is found out here, where there is nothing to undo.
+  static Result<std::vector<Change>> make_way_back(Context& context, Journal& journal,
+                                                   const Apt& apt, const Request& request,
+                                                   const std::vector<Package>& packages) {
+    PATCHBAY_CHECK(require_writable(kDatabase));
+    PATCHBAY_TRY(const auto lock, PackageLock::acquire());
+    PATCHBAY_CHECK(finish_what_others_left(request, packages));
+    PATCHBAY_TRY(auto changes, changes_of(apt, request));
+    PATCHBAY_CHECK(check_space(context, packages, changes));
+    PATCHBAY_CHECK(keep(context, journal, changes, packages));
+    return changes;
+  }
+
   /// A dpkg that was cut, by us or by anybody, keeps apt from doing anything.
-  static Status finish_what_others_left() {
+  static Status finish_what_others_left(const Request& request,
+                                        const std::vector<Package>& packages) {
     PATCHBAY_TRY(const auto audit, output_of("dpkg", {"--audit"}));
     if (audit.empty()) return Done{};
-    PATCHBAY_TRY(const auto lock, PackageLock::acquire());
-    return run_tool("dpkg", {"--force-confold", "--configure", "--pending"})
-        .context(
-            "packages were left half-installed before this update, and finishing that failed; "
-            "repair them with dpkg "
-            "--configure -a and apt-get install -f");
+    PATCHBAY_CHECK(run_tool("dpkg", {"--force-confold", "--configure", "--pending"})
+                       .context("packages were left half-installed before this update, and "
+                                "finishing that failed; repair them with dpkg --configure -a and "
+                                "apt-get install -f"));
+    PATCHBAY_TRY(const auto left, half_unpacked());
+    for (const std::string& name : left) {
+      const bool comes = std::any_of(packages.begin(), packages.end(), [&](const Package& package) {
+        return package.name == name.substr(0, name.find(':'));
+      });
+      if (!comes && !request.repositories) {
+        return Error{name +
+                     " was left half-unpacked before this update, which has no package of it; "
+                     "repair it with apt-get install --reinstall " +
+                     name};
+      }
+    }
+    return Done{};
   }
 
   static Result<std::vector<Change>> changes_of(const Apt& apt, const Request& request) {

@@ -35,9 +35,17 @@ Status copy_with_mode(const std::string& from, const std::string& to, mode_t mod
 }
 
 Status remove_if_there(const std::string& path) {
+  // A file system that is read-only says so first.
+  if (!module::exists(path)) return Done{};
   if (::remove(path.c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return Done{};
   if (errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY) return Done{};
   return Error::from_errno(errno, "remove " + path);
+}
+
+Status require_writable(const std::string& directory) {
+  if (::access(directory.c_str(), W_OK) == 0 || errno != EROFS) return Done{};
+  return Error{directory +
+               " is on a file system that is mounted read-only; mount it writable for the update"};
 }
 
 Status archive_files(const std::string& archive, const std::string& paths) {

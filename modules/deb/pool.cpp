@@ -7,6 +7,7 @@
 
 #include "modules/deb/database.hpp"
 #include "modules/deb/disk.hpp"
+#include "modules/deb/listing.hpp"
 #include "modules/deb/pack.hpp"
 #include "modules/deb/tools.hpp"
 #include "patchbay/files.hpp"
@@ -38,40 +39,13 @@ bool is_package(const std::string& path, const std::string& name, const std::str
          field_of(*control, "Version") == version;
 }
 
-/// The path in a line of a listing:
-///
-///     -rw-r--r-- root/root      5 2026-01-31 10:00 ./usr/share/app/version
-std::string path_in_listing(const std::string& line) {
-  const auto begin = line.find(" ./");
-  if (begin == std::string::npos || line.find("/../") != std::string::npos) return {};
-  std::string path = line.substr(begin + 2);
-  const bool link = line.front() == 'l' || line.front() == 'h';
-  if (link) path.erase(std::min({path.size(), path.find(" -> "), path.find(" link to ")}));
-  // Names in units of systemd have them.
-  for (auto at = path.find("\\\\"); at != std::string::npos; at = path.find("\\\\", at + 1))
-    path.erase(at, 1);
-  while (path.ends_with('/'))
-    path.pop_back();
-  return path;
-}
-
 /// Those paths that a package would make; directories come before what is in them.
 Result<std::string> absent_paths(const std::string& deb) {
-  PATCHBAY_TRY(auto listing, first_output_of("dpkg-deb", {"--contents", deb}));
-  listing.erase(listing.rfind('\n') + 1);
+  PATCHBAY_TRY(const auto files, files_in(deb));
   std::string absent;
-  for (const std::string& line : lines_of(listing)) {
-    const std::string path = path_in_listing(line);
-    if (!path.empty() && !module::exists(path)) absent += path.substr(1) + "\n";
-  }
+  for (const Listed& file : files)
+    if (!module::exists(file.path)) absent += file.path.substr(1) + "\n";
   return absent;
-}
-
-bool is_installed_by(const std::vector<Change>& changes, const Package& package) {
-  return std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
-    return change.to == package.version &&
-           change.package.substr(0, change.package.find(':')) == package.name;
-  });
 }
 
 /// Whether dpkg knows of configuration files of the package.
@@ -172,7 +146,7 @@ Status Pool::keep_conffiles(const std::vector<Change>& changes,
     }
   }
   for (const Package& package : payload) {
-    if (!is_installed_by(changes, package)) continue;
+    if (!installs(changes, package)) continue;
     PATCHBAY_TRY(const auto paths, absent_paths(package.file));
     absent += paths;
   }
@@ -228,7 +202,8 @@ Status Pool::restore_records(const std::vector<Change>& changes) const {
     }
     if (!module::exists(record_of(change))) continue;
     PATCHBAY_TRY(const auto record, module::read_file(record_of(change), kMostPaths));
-    PATCHBAY_TRY(const bool differed, restore_conffile_record(change.package, record));
+    PATCHBAY_TRY(const bool differed,
+                 restore_conffile_record(change.package, record, directory_ + "/check"));
     changed = changed || differed;
   }
   if (!changed) return module::Done{};
@@ -302,14 +277,21 @@ Status Pool::restore_remains(const std::vector<Change>& changes) const {
 }
 
 Status Pool::remove_new(const std::vector<Change>& changes) const {
+  // It was not there before, so nothing can need it that much.
+  std::vector<std::string> force{"--force-remove-reinstreq", "--force-depends",
+                                 "--force-remove-essential"};
+  PATCHBAY_TRY(const auto known, output_of("dpkg", {"--force-help"}));
+  if (known.find("remove-protected") != std::string::npos)
+    force.emplace_back("--force-remove-protected");
   for (const char* how : {"--purge", "--remove"}) {
-    std::vector<std::string> arguments{"--force-remove-reinstreq", "--force-depends", how};
+    auto arguments = force;
+    arguments.emplace_back(how);
     const std::size_t options = arguments.size();
     for (const Change& change : changes) {
       const bool purge = how == std::string_view{"--purge"};
       if (!change.from.empty() || change.had_configuration == purge) continue;
       PATCHBAY_TRY(const auto now, installed(change.package));
-      if (purge ? now.known : !now.version.empty()) arguments.push_back(change.package);
+      if (purge ? now.listed : !now.version.empty()) arguments.push_back(change.package);
     }
     if (arguments.size() > options) PATCHBAY_CHECK(run_tool("dpkg", std::move(arguments)));
   }

@@ -119,6 +119,21 @@ Result<Package> read_package(const module::PayloadFile& file) {
   return package;
 }
 
+/// Which one should be installed, nobody could say.
+Status refuse_two_versions(const std::vector<Package>& packages, const Request& request) {
+  for (std::size_t i = 0; i < packages.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const Package& one = packages[j];
+      const Package& other = packages[i];
+      if (one.name != other.name || one.architecture != other.architecture) continue;
+      if (!is_wanted(one, request)) continue;
+      return Error{"the payload has " + one.name + " twice, " + one.version + " and " +
+                   other.version};
+    }
+  }
+  return module::Done{};
+}
+
 Status check_architecture(const Package& package, const std::vector<std::string>& known) {
   if (package.architecture == "all") return module::Done{};
   if (std::find(known.begin(), known.end(), package.architecture) != known.end()) {
@@ -161,6 +176,11 @@ std::string field_of(const std::string& control, const std::string& field) {
   return {};
 }
 
+bool is_wanted(const Package& package, const Request& request) {
+  const auto& names = request.install;
+  return names.empty() || std::find(names.begin(), names.end(), package.name) != names.end();
+}
+
 Result<std::vector<Package>> read_packages(const module::Context& context, const Request& request) {
   PATCHBAY_TRY(const auto files, context.payload_files());
   if (files.empty()) return Error{"the payload has no file; it must have at least one .deb"};
@@ -173,6 +193,7 @@ Result<std::vector<Package>> read_packages(const module::Context& context, const
     PATCHBAY_CHECK(check_architecture(package, known).context(file.name));
     packages.push_back(std::move(package));
   }
+  PATCHBAY_CHECK(refuse_two_versions(packages, request));
   for (const std::string& name : request.install) {
     const bool there = std::any_of(packages.begin(), packages.end(),
                                    [&](const Package& package) { return package.name == name; });

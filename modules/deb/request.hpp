@@ -47,8 +47,12 @@ struct Package {
   std::uint64_t installed_kib = 0;  ///< what it takes on the disk
 };
 
+/// Whether it is to be installed, and not only there for what others depend on.
+bool is_wanted(const Package& package, const Request& request);
+
 /// The packages of the payload. Errors: a file that is no Debian package, one for another
-/// architecture than the system's, no file at all, `wanted` names that are not among them.
+/// architecture than the system's, no file at all, a wanted one twice, `install` names that are not
+/// among them.
 module::Result<std::vector<Package>> read_packages(const module::Context& context,
                                                    const Request& request);
 

@@ -36,7 +36,8 @@ bool is_ours() {
 }
 
 Status remove_file(const char* path) {
-  if (::unlink(path) == 0 || errno == ENOENT) return Done{};
+  // A file system that is read-only says so first.
+  if (!module::exists(path) || ::unlink(path) == 0 || errno == ENOENT) return Done{};
   return Error::from_errno(errno, std::string{"remove "} + path);
 }
 

@@ -39,6 +39,7 @@ Result<Fd> wait_for_lock(const char* path) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
+  bool said = false;
   while (::fcntl(file.get(), F_SETLK, &lock) != 0) {
     if (errno != EACCES && errno != EAGAIN && errno != EINTR) {
       return Error::from_errno(errno, std::string{"lock "} + path);
@@ -48,6 +49,8 @@ Result<Fd> wait_for_lock(const char* path) {
                    std::to_string(PackageLock::kWaitMinutes) +
                    " minutes by another package manager; end it and try again"};
     }
+    if (!said) std::fprintf(stderr, "waiting for another package manager (%s)\n", path);
+    said = true;
     std::this_thread::sleep_for(std::chrono::milliseconds{200});
   }
   return file;

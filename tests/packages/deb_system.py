@@ -120,11 +120,15 @@ class Packages:
         self.add("served", "1.0", extra={"postinst": "invoke-rc.d demo-service restart || true"})
         self.add("large", "1.0", conffile=base64.encodebytes(os.urandom(200_000)).decode())
         self.add("big", "1.0", installed_kib=2 ** 40)
-        self.system.run("mkdir /debs && cd /build && for name in %s; do "
+        self.build()
+
+    def build(self):
+        """In /debs, all that was added."""
+        self.system.run("mkdir -p /debs && cd /build && for name in %s; do "
                         "dpkg-deb -Zgzip -z1 --root-owner-group -b $name /debs/$name.deb || exit; done" % " ".join(self.sources))
 
     def add(self, name, version, depends="", conflicts="", replaces="", conffile="", architecture="all", beside_others=False, extra=None,
-            installed_kib=10):
+            installed_kib=10, fields=()):
         self.sources.append("%s_%s" % (name, version) + ("_" + architecture if beside_others else ""))
         top = "build/" + self.sources[-1]
         control = ["Package: " + name, "Version: " + version, "Architecture: " + architecture,
@@ -133,6 +137,7 @@ class Packages:
         control += ["Conflicts: " + conflicts] if conflicts else []
         control += ["Replaces: " + replaces] if replaces else []
         control += ["Multi-Arch: same"] if beside_others else []
+        control += fields
         self.system.write(top + "/DEBIAN/control", "\n".join(control) + "\n")
         self.system.write(top + "/usr/share/%s/version" % name, version + "\n")
         if conffile:
