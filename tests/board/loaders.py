@@ -5,7 +5,7 @@ import struct
 
 from build import KERNEL_OPTIONS, MEBI, PARTITIONS, SECTOR, run, script, write
 
-GRUB_MODULES = ("biosdisk part_msdos fat ext2 linux loadenv test echo serial terminal configfile "
+GRUB_MODULES = ("biosdisk part_msdos fat ext2 linux16 loadenv test echo serial terminal configfile "
                 "normal reboot").split()
 EARLY_GRUB = """serial --unit=0 --speed=115200
 terminal_output serial

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 
+import write_log
+
 
 class BoardError(Exception):
     """What the board did not do, with the end of what it said."""
@@ -25,10 +27,8 @@ class Line:
         os.set_blocking(descriptor, False)
 
     def take(self):
-        """Reads what is there; False at the end."""
-        more = os.read(self.descriptor, 65536)
-        self.said += more.decode(errors="replace").replace("\r", "")
-        return bool(more)
+        """Reads what is there."""
+        self.said += os.read(self.descriptor, 65536).decode(errors="replace").replace("\r", "")
 
     def find(self, text):
         """What came up to and with the line that has `text`, from where the last find ended."""
@@ -50,47 +50,62 @@ class Machine:
     a file that is a second disk, for artifacts; `log` records every write to the first one. With
     `time_by_instructions` the board's clock goes by what it has executed, and jumps ahead when it only
     waits: a watchdog bites without anybody waiting for it. With `memory`, of a Moment whose disk this
-    one is a copy of, it is not switched on but goes on from there; a medium may be another one then."""
+    one is a copy of, it is not switched on but goes on from there; a medium may be another one then.
+
+    When the board resets itself, the emulator ends and another one starts: one that has translated a
+    kernel is slow in writing another one over it."""
 
     def __init__(self, disk, loader, medium=None, log=None, time_by_instructions=False, memory=None):
-        drive = "driver=raw,node-name=plain,file.driver=file,file.filename=" + disk
+        self.loader = loader
+        self._disk = disk
+        self._number = 0
+        self._delays = self._last_delays = 0
+        self._selector = selectors.DefaultSelector()
+        heard, said = os.pipe()
+        self._socket, shell = socket.socketpair()
+        ours, orders = socket.socketpair()
+        ours.settimeout(120)
+        self._orders = ours.makefile("rwb", buffering=0)
+        ours.close()
+        # Open here as well: one emulator leaves them to the next.
+        self._theirs = {"said": said, "shell": shell.detach(), "orders": orders.detach()}
+        self.console, self.shell = Line(heard), Line(self._socket.fileno())
+        for line in (self.console, self.shell):
+            self._selector.register(line.descriptor, selectors.EVENT_READ, line)
+        if log:
+            write_log.create(log)
+        self._command = self._describe(medium, log, time_by_instructions)
+        self._switch_on(memory)
+
+    def _describe(self, medium, log, time_by_instructions):
+        """The command of an emulator that starts with the boot loader."""
+        drive = "driver=raw,node-name=plain,file.driver=file,file.filename=" + self._disk
         top = "plain"
-        # Twice the default room for translated code: a kernel does not fit into it.
-        # It ends with us, however we end.
-        command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg,tb-size=128", "-cpu", "max", "-m", "256",
-                   "-display", "none", "-nodefaults", "-net", "none", "-serial", "stdio",
-                   "-blockdev", drive, *loader.qemu_options()]
+        # It ends with us, however we end. Twice the default room for translated code: a kernel does not fit
+        # into it. A processor without wide registers, which are emulated slower than what they replace.
+        command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg,tb-size=128",
+                   "-cpu", "qemu64", "-m", "256", "-no-reboot", "-display", "none", "-nodefaults", "-net", "none", "-serial", "stdio",
+                   "-blockdev", drive, *self.loader.qemu_options()]
         if time_by_instructions:
             command += ["-icount", "shift=3,sleep=off"]
         if log:
-            open(log, "wb").close()
             command += ["-blockdev", "driver=file,node-name=record,filename=" + log,
                         "-blockdev", "driver=blklogwrites,node-name=logged,file=plain,log=record,"
-                        "log-super-update-interval=1"]
+                        "log-super-update-interval=1,log-append=on"]
             top = "logged"
         command += ["-device", "virtio-blk-pci,drive=%s,bootindex=1" % top]
         if medium:
             command += ["-blockdev", "driver=raw,node-name=medium,read-only=on,file.driver=file,file.filename="
                         + medium, "-device", "virtio-blk-pci,drive=medium"]
-        if memory:
-            command += ["-incoming", "exec:cat " + memory]
-        self.loader = loader
-        self._disk = disk
-        self._number = 0
-        self._socket, theirs = socket.socketpair()
-        ours, heard = socket.socketpair()
-        with ours, theirs, heard:
-            self._orders = ours.makefile("rwb", buffering=0)
-            command += ["-chardev", "socket,id=shell,fd=%d" % theirs.fileno(), "-serial", "chardev:shell",
-                        "-chardev", "socket,id=orders,fd=%d" % heard.fileno(), "-mon", "chardev=orders,mode=control"]
-            self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                          stderr=subprocess.STDOUT, bufsize=0,
-                                          pass_fds=[theirs.fileno(), heard.fileno()])
-        self.console = Line(self._qemu.stdout.fileno())
-        self.shell = Line(self._socket.fileno())
-        self._selector = selectors.DefaultSelector()
-        for line in (self.console, self.shell):
-            self._selector.register(line.descriptor, selectors.EVENT_READ, line)
+        return command + ["-chardev", "socket,id=shell,fd=%d" % self._theirs["shell"], "-serial", "chardev:shell",
+                          "-chardev", "socket,id=orders,fd=%d" % self._theirs["orders"], "-mon", "chardev=orders,mode=control"]
+
+    def _switch_on(self, memory=None):
+        command = self._command + (["-incoming", "exec:cat " + memory] if memory else [])
+        self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._theirs["said"],
+                                      stderr=subprocess.STDOUT, pass_fds=[self._theirs["shell"], self._theirs["orders"]])
+        self._end = os.pidfd_open(self._qemu.pid)
+        self._selector.register(self._end, selectors.EVENT_READ)
         self._order("qmp_capabilities")
         # What is said to it before it has all of its memory is lost.
         while memory and self._order("query-status")["status"] != "running":
@@ -104,12 +119,25 @@ class Machine:
 
     def pull_plug(self):
         """The emulator is killed: nothing gets a last word."""
+        if not self._qemu:
+            return
         self._qemu.kill()
-        self._qemu.wait()
+        self._switched_off()
         self._selector.close()
-        self._qemu.stdout.close()
+        os.close(self.console.descriptor)
+        for end in self._theirs.values():
+            os.close(end)
         self._socket.close()
         self._orders.close()
+        self._qemu = None
+
+    def _switched_off(self):
+        """The emulator's exit code; it has ended, or is about to."""
+        self._selector.unregister(self._end)
+        os.close(self._end)
+        self._delays += self._last_delays
+        self._last_delays = 0
+        return self._qemu.wait()
 
     def keep(self, path):
         """Ends this machine, and returns the Moment: everything written is on its disk, which becomes
@@ -139,11 +167,23 @@ class Machine:
     def _seconds(self):
         """A clock that stands still while the emulator would run and is not let: a busy host makes a
         board slow, and does not make it late. (Its threads wait for each other, so all delays count.)"""
-        delays = []
+        delays = 0
         for thread in os.listdir("/proc/%d/task" % self._qemu.pid):
             with contextlib.suppress(OSError), open("/proc/%d/task/%s/schedstat" % (self._qemu.pid, thread)) as file:
-                delays.append(int(file.read().split()[1]))
-        return time.monotonic() - sum(delays) / 1e9
+                delays += int(file.read().split()[1])
+        self._last_delays = max(delays, self._last_delays)
+        return time.monotonic() - (self._delays + self._last_delays) / 1e9
+
+    def _listen(self):
+        """Takes what is said, within a second; a board that has reset itself is switched on again."""
+        for key, _ in self._selector.select(1):
+            if key.data:
+                key.data.take()
+            else:
+                code = self._switched_off()
+                if code:
+                    raise BoardError("the emulator has ended with %d\n%s" % (code, self.console.said[-2000:]))
+                self._switch_on()
 
     def _wait_for(self, line, text, seconds):
         end = self._seconds() + seconds
@@ -152,7 +192,8 @@ class Machine:
             if part is not None:
                 return part
             late = self._seconds() > end
-            if late or not all(key.data.take() for key, _ in self._selector.select(1)):
+            self._listen()
+            if late:
                 raise BoardError("the board did not say %r in %d s; it said\n%s\n%s"
                                  % (text, seconds, self.console.said[-2000:], self.shell.said[-2000:]))
 

@@ -3,6 +3,8 @@ dm-log-writes), and disks as they are after a power cut somewhere in it."""
 import random
 import struct
 
+from build import SECTOR
+
 MAGIC = 0x6a736677736872
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 ENTRY = struct.Struct("<QQQQ")
@@ -56,6 +58,12 @@ class WriteLog:
                 out.seek(entry.sector * self.sector_size)
                 out.write(log.read(size))
         return lost
+
+
+def create(path):
+    """A log without entries, which QEMU adds to."""
+    with open(path, "wb") as file:
+        file.write(struct.pack("<QQQI", MAGIC, 1, 0, SECTOR).ljust(SECTOR, b"\0"))
 
 
 def count(path):
