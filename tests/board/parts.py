@@ -41,6 +41,15 @@ def _libraries(program):
     return found
 
 
+def _loaded_later():
+    """The library that our programs load for their first checksum (docs/adr/0013-libcrypto-on-demand.md)."""
+    name = "libcrypto.so.3"
+    for line in run("ldconfig", "-p").splitlines():
+        if line.split()[:1] == [name] and "x86-64" in line:
+            return line.split()[-1]
+    raise RuntimeError("there is no " + name)
+
+
 def copy_disk(source, target):
     """Most of a disk is empty."""
     run("cp", "--sparse=always", source, target)
@@ -97,13 +106,14 @@ class Parts:
         places = [(client, "usr/bin/patchbay")]
         places += [(module, "usr/lib/patchbay/modules/v3/" + os.path.basename(module)) for module in modules]
         places += [(shutil.which(tool), "usr/bin/" + tool) for tool in TOOLS]
+        libraries = {_loaded_later()}
         for program, place in places:
             run("strip", "-o", os.path.join(self.tree, place), program)
             os.chmod(os.path.join(self.tree, place), 0o755)
-            for library in _libraries(program):
-                target = self.tree + library
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                shutil.copy(library, target)
+            libraries |= _libraries(program)
+        for library in libraries:
+            os.makedirs(os.path.dirname(self.tree + library), exist_ok=True)
+            shutil.copy(library, self.tree + library)
         shutil.copy(kernel(), os.path.join(self.tree, "boot/vmlinuz"))
         shutil.copy(self.path("initrd"), os.path.join(self.tree, "boot/initrd"))
         write(os.path.join(self.tree, "sbin/init"), script("init.sh"), 0o755)
