@@ -78,6 +78,7 @@ struct ComposeModule::Work {
   Compose compose;
   Connection connection;
   Releases releases;
+  std::vector<std::string> xdelta;
 
   [[nodiscard]] const Engine& engine() const { return connection.engine(); }
   [[nodiscard]] const std::string& project() const { return composition.project; }
@@ -91,7 +92,7 @@ struct ComposeModule::Work {
     compose.use(connection.engine());
     Releases releases{settings.store, composition.project};
     return Work{std::move(composition), std::move(compose), std::move(connection),
-                std::move(releases)};
+                std::move(releases), settings.xdelta};
   }
 };
 
@@ -149,7 +150,8 @@ Status ComposeModule::put_in_place(const Work& work, Record& record, Context& co
       uses.insert(image.id);
     return images.bring(archive);
   };
-  PATCHBAY_CHECK(for_each_image(work.composition, context, bring));
+  const DeltaDecoder decoder{work.engine(), work.xdelta, context};
+  PATCHBAY_CHECK(for_each_image(work.composition, context, decoder, bring));
   for (const std::string& name : names) {
     PATCHBAY_TRY(const auto there, work.engine().image(name));
     if (there) {
@@ -219,6 +221,8 @@ Status ComposeModule::commit(Context& context) {
 
 Status ComposeModule::undo(Record& record, Context& context) const {
   context.status("going back to the composition before");
+  // The record needs room, too.
+  PATCHBAY_CHECK(remove_unpacked(context));
   PATCHBAY_CHECK(record.mark_undoing());
   PATCHBAY_TRY(auto wanted, composition(context));
   PATCHBAY_TRY(const auto work, Work::begin(std::move(wanted), Work::Wait::for_engine));

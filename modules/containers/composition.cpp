@@ -25,11 +25,15 @@ using nlohmann::json;
 using Kind = TarReader::Entry::Kind;
 
 constexpr const char* kImages = "images.tar.gz";
+constexpr const char* kUnpacked = "image.tar";  // in the work tree
 constexpr std::array kManifestNames{"manifests.tar", "manifests.tar.gz"};
 constexpr std::array kComposeFiles{"compose.yaml", "compose.yml", "docker-compose.yaml",
                                    "docker-compose.yml"};
 constexpr std::uint64_t kMaxManifests = 64U * 1024 * 1024;
 constexpr std::size_t kMaxNote = 4096;
+// Beside an image of the type app.
+constexpr std::array<std::string_view, 5> kNotes{"url-new.txt", "url-current.txt", "sums-new.txt",
+                                                 "sums-current.txt", "deep_delta"};
 
 Result<std::string> text_of(const json& root, const char* key) {
   const auto found = root.find(key);
@@ -137,7 +141,7 @@ Result<std::map<std::string, std::string>> read_notes(const std::string& path) {
     PATCHBAY_TRY(const auto entry, reader.next());
     if (!entry) return notes;
     const std::string name = module::base_name(entry->name);
-    if (name != "url-new.txt" && name != "url-current.txt" && name != "deep_delta") continue;
+    if (std::find(kNotes.begin(), kNotes.end(), name) == kNotes.end()) continue;
     PATCHBAY_TRY(auto text, reader.read_all(kMaxNote));
     while (!text.empty() && text.back() == '\n')
       text.pop_back();
@@ -145,19 +149,33 @@ Result<std::map<std::string, std::string>> read_notes(const std::string& path) {
   }
 }
 
-Status refuse_deltas(const std::string& path) {
-  PATCHBAY_TRY(const auto notes, read_notes(path));
-  for (const auto& [name, text] : notes) {
-    const std::string directory = name.substr(0, name.rfind('/'));
-    const auto current = notes.find(directory + "/url-current.txt");
-    const bool differs =
-        current != notes.end() && name.ends_with("/url-new.txt") && current->second != text;
-    if (!differs && !name.ends_with("/deep_delta")) continue;
-    return Error{directory +
-                 " is a delta against an image of the device, which this module does not take; "
-                 "make the artifact with whole images"};
+Result<std::string> id_in(const std::map<std::string, std::string>& notes,
+                          const std::string& name) {
+  const auto found = notes.find(name);
+  if (found == notes.end()) return Error{"'" + name + "' is missing, which a delta needs"};
+  const std::string& text = found->second;
+  const std::string digits = text.starts_with("sha256:") ? text.substr(7) : text;
+  if (digits.size() != 64 || digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return Error{"'" + name + "' is '" + text + "', which is no id of an image"};
   }
-  return Done{};
+  return "sha256:" + digits;
+}
+
+/// By the directories they lie in.
+Result<std::map<std::string, Delta>> deltas_in(const std::map<std::string, std::string>& notes) {
+  std::map<std::string, Delta> deltas;
+  for (const auto& [name, text] : notes) {
+    if (!name.ends_with("/url-new.txt")) continue;
+    Delta delta{.name = name.substr(0, name.rfind('/'))};
+    const auto current = notes.find(delta.name + "/url-current.txt");
+    if (current == notes.end() || current->second == text) continue;
+    if (notes.contains(delta.name + "/deep_delta")) delta.kind = Delta::Kind::deep;
+    delta.old_name = current->second;
+    PATCHBAY_TRY(delta.old_id, id_in(notes, delta.name + "/sums-current.txt"));
+    PATCHBAY_TRY(delta.new_id, id_in(notes, delta.name + "/sums-new.txt"));
+    deltas.emplace(delta.name, std::move(delta));
+  }
+  return deltas;
 }
 
 bool is_image(const Composition& composition, const TarReader::Entry& entry) {
@@ -214,12 +232,19 @@ Status unpack_manifests(const Composition& composition, const Context& context,
 }
 
 Status for_each_image(const Composition& composition, const Context& context,
+                      const DeltaDecoder& decoder,
                       const std::function<Status(const ImageArchive&)>& take) {
   const auto file = context.payload_file(kImages);
   if (!file) return Done{};  // all by digest, or there already
-  if (composition.layout == Composition::Layout::app) PATCHBAY_CHECK(refuse_deltas(file->path));
+  std::map<std::string, Delta> deltas;
+  if (composition.layout == Composition::Layout::app) {
+    PATCHBAY_TRY(const auto notes, read_notes(file->path));
+    PATCHBAY_TRY(deltas, deltas_in(notes));
+  }
+  for (const auto& [name, delta] : deltas)
+    PATCHBAY_CHECK(decoder.check(delta));
   PATCHBAY_TRY(auto reader, TarReader::open(file->path));
-  const std::string unpacked = context.tmp_path("image.tar");
+  const std::string unpacked = context.tmp_path(kUnpacked);
   while (true) {
     PATCHBAY_TRY(const auto entry, reader.next());
     if (!entry) return Done{};
@@ -231,10 +256,19 @@ Status for_each_image(const Composition& composition, const Context& context,
     PATCHBAY_CHECK(module::require_free_space(context.tmp_path(""), entry->size, 1)
                        .context("room for " + entry->name));
     PATCHBAY_CHECK(reader.save(unpacked));
-    PATCHBAY_TRY(const auto archive, read_image_archive(unpacked).context(entry->name));
+    const auto delta = deltas.find(entry->name.substr(0, entry->name.rfind('/')));
+    PATCHBAY_TRY(const auto archive,
+                 (delta == deltas.end() ? read_image_archive(unpacked)
+                                        : decoder.decode(delta->second, unpacked))
+                     .context(entry->name));
     PATCHBAY_CHECK(take(archive).context(entry->name));
-    PATCHBAY_CHECK(module::remove_tree(unpacked));
+    PATCHBAY_CHECK(remove_unpacked(context));
   }
+}
+
+Status remove_unpacked(const Context& context) {
+  PATCHBAY_CHECK(DeltaDecoder::remove_files(context));
+  return module::remove_tree(context.tmp_path(kUnpacked));
 }
 
 }  // namespace patchbay::containers

@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "modules/containers/delta.hpp"
 #include "modules/containers/image_archive.hpp"
 #include "modules/containers/request.hpp"
 #include "patchbay/context.hpp"
@@ -31,8 +32,12 @@ module::Status unpack_manifests(const Composition& composition, const module::Co
                                 const std::string& into);
 
 /// Hands each image of the payload over, one after the other: only one of them lies unpacked in the
-/// work tree at a time.
+/// work tree at a time. Deltas are whole by then; what they need is looked for before the first.
 module::Status for_each_image(const Composition& composition, const module::Context& context,
+                              const DeltaDecoder& decoder,
                               const std::function<module::Status(const ImageArchive&)>& take);
+
+/// What a cut or a failure in that leaves in the work tree, so that there is room for other things.
+module::Status remove_unpacked(const module::Context& context);
 
 }  // namespace patchbay::containers

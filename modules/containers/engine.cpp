@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "modules/containers/tar_writer.hpp"
+
 namespace patchbay::containers {
 namespace {
 
@@ -262,6 +264,17 @@ Status Engine::read_back(const std::string& image_id) const {
                                           .limit = std::nullopt}));
   if (good(response.status)) return Done{};
   return Error{complaint(response)};
+}
+
+Status Engine::save(const std::string& reference, const std::string& path) const {
+  PATCHBAY_TRY(auto file, NewFile::create(path));
+  HttpRequest request{.method = "GET",
+                      .path = "/images/" + escape(reference) + "/get",
+                      .download = [&](std::string_view piece) { return file.write(piece); },
+                      .limit = std::nullopt};
+  PATCHBAY_TRY(const auto response, call(std::move(request)));
+  if (good(response.status)) return Done{};
+  return Error{"save image " + reference + ": " + complaint(response)};
 }
 
 Status Engine::tag(const std::string& image_id, const std::string& name) const {

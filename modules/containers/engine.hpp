@@ -76,6 +76,8 @@ class Engine {
   /// Has the engine put the image together and read every byte of it, which it holds against its
   /// own sums: an error if a layer is broken.
   [[nodiscard]] module::Status read_back(const std::string& image_id) const;
+  /// The archive of an image, as `docker save` makes it, into the new file `path`.
+  [[nodiscard]] module::Status save(const std::string& reference, const std::string& path) const;
   [[nodiscard]] module::Status tag(const std::string& image_id, const std::string& name) const;
   /// False if it is still wanted by somebody: a container, or a second name.
   [[nodiscard]] module::Result<bool> remove_image(const std::string& reference) const;

@@ -15,12 +15,19 @@ using module::Result;
 struct Exchange {
   const HttpRequest* request;
   HttpResponse response;
-  std::optional<Error> failure{};  ///< of the upload
+  std::optional<Error> failure{};  ///< of the upload or the download
 };
 
 std::size_t take(char* data, std::size_t size, std::size_t count, void* user) {
-  auto& response = static_cast<Exchange*>(user)->response;
+  auto& exchange = *static_cast<Exchange*>(user);
+  auto& response = exchange.response;
   const std::size_t bytes = size * count;
+  if (exchange.request->download) {
+    if (auto taken = exchange.request->download({data, bytes}); !taken) {
+      exchange.failure = taken.error();
+      return 0;
+    }
+  }
   const std::size_t room = kBodyLimit - std::min(kBodyLimit, response.body.size());
   response.body.append(data, std::min(room, bytes));
   response.cut = response.cut || bytes > room;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "patchbay/result.hpp"
 
@@ -12,12 +13,15 @@ namespace patchbay::containers {
 
 /// Fills the buffer with what comes next; 0 at the end.
 using Upload = std::function<module::Result<std::size_t>(char* buffer, std::size_t size)>;
+/// Takes what has come.
+using Download = std::function<module::Status(std::string_view piece)>;
 
 struct HttpRequest {
   std::string method;
-  std::string path;    ///< with query
-  std::string body{};  ///< JSON; empty for none
-  Upload upload{};     ///< instead of `body`: a tar archive of any size
+  std::string path;     ///< with query
+  std::string body{};   ///< JSON; empty for none
+  Upload upload{};      ///< instead of `body`: a tar archive of any size
+  Download download{};  ///< gets all of the answer, also one that tells of a failure
   /// Nothing: as long as it takes; the client's own limit on the call still holds.
   std::optional<std::chrono::seconds> limit{std::chrono::seconds{120}};
 };

@@ -1,12 +1,7 @@
 #include "modules/containers/image_archive.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <set>
@@ -14,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "modules/containers/tar_reader.hpp"
-#include "patchbay/fd.hpp"
+#include "modules/containers/tar_writer.hpp"
 #include "patchbay/files.hpp"
 #include "sdk/slot/sha256.hpp"
 
@@ -29,12 +24,10 @@ using nlohmann::json;
 
 constexpr std::size_t kSmall = 1024 * 1024;           // no description is longer
 constexpr std::size_t kAllSmall = 32U * 1024 * 1024;  // nor are all of them
-constexpr std::size_t kTarBlock = 512;
-constexpr std::uint64_t kMaxInTar = (std::uint64_t{1} << 33U) - 1;  // eleven octal digits
 
 bool fits(const TarReader::Entry& entry) {
   return entry.kind == TarReader::Entry::Kind::directory ||
-         (entry.kind == TarReader::Entry::Kind::file && entry.name.size() < 100 &&
+         (entry.kind == TarReader::Entry::Kind::file && entry.name.size() <= kMaxNameInTar &&
           entry.size <= kMaxInTar);
 }
 
@@ -89,9 +82,41 @@ Result<std::string> text_in(const json& object, const char* key) {
   return Error{"a description lacks '" + std::string{key} + "'"};
 }
 
-Status require_layer(const Inventory& inventory, const std::string& name) {
-  if (inventory.names.contains(name)) return Done{};
-  return Error{"the layer '" + name + "' is missing"};
+/// What the configuration says its layers are, unpacked.
+Result<std::vector<std::string>> sums_in(const std::string& configuration) {
+  const auto parsed = json::parse(configuration, nullptr, false);
+  const json::json_pointer pointer{"/rootfs/diff_ids"};
+  std::vector<std::string> sums;
+  if (!parsed.is_object() || !parsed.contains(pointer) || !parsed.at(pointer).is_array()) {
+    return sums;
+  }
+  for (const json& one : parsed.at(pointer)) {
+    if (!one.is_string() || !one.get<std::string>().starts_with("sha256:")) {
+      return Error{"the configuration names a layer by " + one.dump()};
+    }
+    sums.push_back(one.get<std::string>().substr(7));
+  }
+  return sums;
+}
+
+/// Blobs are called by their own sum, other layers are known by that of their content.
+Result<std::vector<ArchivedLayer>> layers_of(const Inventory& inventory, const json& entry,
+                                             const std::string& configuration) {
+  constexpr std::string_view kBlobs = "blobs/sha256/";
+  PATCHBAY_TRY(const auto sums, sums_in(configuration));
+  std::vector<ArchivedLayer> layers;
+  for (const json& one : entry["Layers"]) {
+    if (!one.is_string()) return Error{"manifest.json names no layer by " + one.dump()};
+    ArchivedLayer layer{.name = one.get<std::string>()};
+    layer.there = inventory.names.contains(layer.name);
+    if (layer.name.starts_with(kBlobs)) {
+      layer.sum = layer.name.substr(kBlobs.size());
+    } else if (sums.size() == entry["Layers"].size()) {
+      layer.sum = sums[layers.size()];
+    }
+    layers.push_back(std::move(layer));
+  }
+  return layers;
 }
 
 Result<ArchivedImage> read_docker_image(const Inventory& inventory, const json& entry) {
@@ -104,10 +129,7 @@ Result<ArchivedImage> read_docker_image(const Inventory& inventory, const json& 
   if (!entry.contains("Layers") || !entry["Layers"].is_array()) {
     return Error{"manifest.json lists no layers"};
   }
-  for (const json& layer : entry["Layers"]) {
-    if (!layer.is_string()) return Error{"manifest.json names no layer by " + layer.dump()};
-    PATCHBAY_CHECK(require_layer(inventory, layer.get<std::string>()));
-  }
+  PATCHBAY_TRY(image.layers, layers_of(inventory, entry, found->second));
   if (entry.contains("RepoTags") && entry["RepoTags"].is_array()) {
     for (const json& name : entry["RepoTags"])
       if (name.is_string()) image.names.push_back(name.get<std::string>());
@@ -184,24 +206,6 @@ Status read_oci(const Inventory& inventory, ImageArchive& archive) {
   return Done{};
 }
 
-std::string tar_header(const std::string& name, std::uint64_t size) {
-  std::array<char, kTarBlock> block{};
-  std::copy(name.begin(), name.end(), block.begin());
-  std::snprintf(block.data() + 100, 8, "%07o", 0644U);
-  std::snprintf(block.data() + 108, 8, "%07o", 0U);
-  std::snprintf(block.data() + 116, 8, "%07o", 0U);
-  std::snprintf(block.data() + 124, 12, "%011llo", static_cast<unsigned long long>(size));
-  std::snprintf(block.data() + 136, 12, "%011o", 0U);
-  std::fill_n(block.begin() + 148, 8, ' ');
-  block[156] = '0';
-  std::snprintf(block.data() + 257, 8, "ustar  ");
-  unsigned sum = 0;
-  for (const char c : block)
-    sum += static_cast<unsigned char>(c);
-  std::snprintf(block.data() + 148, 8, "%06o", sum);
-  return {block.data(), block.size()};
-}
-
 /// The files of an archive of either layout, with our own list of images behind them.
 class ListedUpload {
  public:
@@ -240,7 +244,7 @@ class ListedUpload {
   void begin(const std::string& name, std::uint64_t size) {
     ready_ = tar_header(name, size);
     left_ = size;
-    padding_ = (kTarBlock - size % kTarBlock) % kTarBlock;
+    padding_ = tar_padding(size);
   }
 
   void finish() {
@@ -264,13 +268,23 @@ Status read_layout(const Inventory& inventory, ImageArchive& archive) {
   return Error{"it has neither a manifest.json nor an index.json: no archive of images"};
 }
 
+Status require_layers(const ImageArchive& archive) {
+  for (const ArchivedImage& image : archive.images)
+    for (const ArchivedLayer& layer : image.layers)
+      if (!layer.there) return Error{"the layer '" + layer.name + "' is missing"};
+  return Done{};
+}
+
 }  // namespace
 
-Result<ImageArchive> read_image_archive(const std::string& path) {
+Result<ImageArchive> read_image_archive(const std::string& path, Layers layers) {
   PATCHBAY_TRY(const auto inventory, take_inventory(path));
   ImageArchive archive{path, {}, inventory.bytes};
   PATCHBAY_CHECK(read_layout(inventory, archive).context(module::base_name(path)));
   if (archive.images.empty()) return Error{module::base_name(path) + " holds no image"};
+  if (layers == Layers::all) {
+    PATCHBAY_CHECK(require_layers(archive).context(module::base_name(path)));
+  }
   return archive;
 }
 
@@ -280,13 +294,7 @@ Result<Upload> upload_of(const ImageArchive& archive) {
     auto upload = std::make_shared<ListedUpload>(std::move(reader), archive.manifest);
     return Upload{[upload](char* buffer, std::size_t size) { return upload->read(buffer, size); }};
   }
-  auto file = std::make_shared<module::Fd>(::open(archive.path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!*file) return Error::from_errno(errno, "open " + archive.path);
-  return Upload{[file, path = archive.path](char* buffer, std::size_t size) -> Result<std::size_t> {
-    const auto count = ::read(file->get(), buffer, size);
-    if (count < 0) return Error::from_errno(errno, "read " + path);
-    return static_cast<std::size_t>(count);
-  }};
+  return content_of(archive.path);
 }
 
 }  // namespace patchbay::containers

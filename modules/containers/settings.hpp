@@ -16,6 +16,10 @@ struct Settings {
   std::vector<std::string> podman{"podman"};
   /// Compose with its own options; empty: the first that is found.
   std::vector<std::string> compose{};
+  /// What makes a file of an old one and a delta, with its options. Where there is no such value:
+  /// what `mender-app-docker-compose.conf` in `mender_configuration` says.
+  std::vector<std::string> xdelta{"xdelta3", "-d", "-s"};
+  std::string mender_configuration = "/etc/mender";
   /// Where compositions are kept.
   std::string store = "/var/lib/patchbay/containers";
   /// How long a rollback waits for an engine that is starting.

@@ -69,7 +69,7 @@ patchbay_package(modules NAME patchbay-modules
 the type of the payload. Each keeps what it needs to take back what it did."
   DEPENDS "patchbay (= ${PROJECT_VERSION})"
   RECOMMENDS "libarchive13, libcurl4"
-  SUGGESTS "docker.io, podman, docker-compose, podman-compose"
+  SUGGESTS "docker.io, podman, docker-compose, podman-compose, xdelta3"
   SCRIPTS "${scripts}/prerm")
 patchbay_package(sdk NAME patchbay-sdk SECTION devel
   SUMMARY "makes update artifacts and update modules"

@@ -311,7 +311,7 @@ class ComposeTest(unittest.TestCase):
     def test_app_refuses(self):
         tree = self.new_tree("app")
         for name, more, text in (
-                ("delta", {"current": "localhost/web:0"}, "is a delta"),
+                ("delta without sums", {"current": "localhost/web:0"}, "which a delta needs"),
                 ("orchestrator", {"orchestrator": "k8s"}, "known is docker-compose"),
                 ("injection", {"env": {"A=1 B": "x"}}, "no name of a variable"),
                 ("quote", {"env": {"A": "it's"}}, "cannot be handed over"),

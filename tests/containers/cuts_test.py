@@ -3,7 +3,7 @@
 system calls that changes something, in front of each connection and request to the engine, and just after each
 request. Then follow the calls that a client makes, and all is old or all is new.
 
-usage: cuts_test.py docker|podman|docker-compose MODULE PATCHBAY-CUT-AT [--all] [CASE...]
+usage: cuts_test.py docker|podman|docker-compose|app MODULE PATCHBAY-CUT-AT [--all] [CASE...]
 
 Without --all a few points are taken, spread over all.
 """
@@ -20,6 +20,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import deltas  # noqa: E402
 import engines  # noqa: E402
 from tree import Tree  # noqa: E402
 
@@ -101,6 +102,48 @@ services:
                 else:
                     found[key] = open(path).read() if os.path.isfile(path) else ""
         return found
+
+
+class Deltas(Composition):
+    """Images that travel as the difference to the one that runs."""
+
+    NAMES = {"green": "localhost/web:1", "blue": "localhost/web:2"}
+
+    def __init__(self, kind, work):
+        super().__init__("docker-compose", work)
+        self.images, self.archives, self.engine = {}, {}, None
+
+    def saved(self, colour):
+        """What the maker of the delta has from an engine of his own."""
+        if colour not in self.archives:
+            engine, name = self.engine, self.NAMES[colour]
+            there = self.images[colour].id in engine.images()
+            if not there:
+                engine.load(self.images[colour].docker(self.work + "/web.tar", name))
+            self.archives[colour] = engine.call("GET", f"/images/{name}/get")[1]
+            if not there:
+                engine.call("DELETE", "/images/" + name)
+        return self.archives[colour]
+
+    def prepare(self, tree, image, colour):
+        self.images[colour] = image
+        new, notes = self.NAMES[colour], {"sums-new.txt": image.id[7:]}
+        olds = [other for other in self.images.values() if other.id in self.engine.images() and other is not image]
+        if olds:
+            old = next(name for name in self.NAMES if self.images.get(name) is olds[0])
+            data = deltas.deep(self.saved(old), self.saved(colour))
+            notes.update({"url-current.txt": self.NAMES[old], "sums-current.txt": olds[0].id[7:], "deep_delta": ""})
+        else:
+            data = self.saved(colour)
+            notes["url-current.txt"] = new
+        with tarfile.open(tree.file("images.tar.gz"), "w:gz") as tar:
+            for name, text in {**notes, "url-new.txt": new}.items():
+                engines.add(tar, f"images/{image.id[7:]}/{name}", text.encode())
+            engines.add(tar, f"images/{image.id[7:]}/image.img", data)
+        with tarfile.open(tree.file("manifests.tar.gz"), "w:gz") as tar:
+            text = (self.TEXT % colour).replace("localhost/web:latest", new)
+            engines.add(tar, "manifests/docker-compose.yml", text.encode())
+        tree.meta({"version": "1.0", "application_name": "shop", "orchestrator": "docker-compose", "health": QUICK})
 
 
 class Cuts(unittest.TestCase):
@@ -285,14 +328,17 @@ def main():
     kind, program, cut_at, *cases = sys.argv[1:]
     Cuts.all_cuts = "--all" in cases
     Cuts.program, Cuts.cut_at = os.path.abspath(program), os.path.abspath(cut_at)
-    missing = [tool for tool in (kind, "runc" if kind == "podman" else "dockerd", "gcc") if not shutil.which(tool)]
+    tools = ["docker-compose", "xdelta3"] if kind == "app" else [kind]
+    tools += ["runc" if kind == "podman" else "dockerd", "gcc"]
+    missing = [tool for tool in tools if not shutil.which(tool)]
     probe = subprocess.run([cut_at, "/dev/null", "0", "client", "/bin/true"], capture_output=True, text=True)
     if os.geteuid() != 0 or missing or probe.returncode:
         print("NOT TESTED: needs root,", ", ".join(missing) or "nothing else,", "and tracing", probe.stderr)
         return SKIPPED
     with tempfile.TemporaryDirectory(prefix="patchbay-cuts-") as work:
-        Cuts.device = Composition(kind, work) if "compose" in kind else Containers(kind, work)
+        Cuts.device = {"docker-compose": Composition, "app": Deltas}.get(kind, Containers)(kind, work)
         with Cuts.device.engine_class() as Cuts.engine:
+            Cuts.device.engine = Cuts.engine
             names = [case for case in cases if case != "--all"]
             suite = (unittest.TestSuite(map(Cuts, names)) if names
                      else unittest.defaultTestLoader.loadTestsFromTestCase(Cuts))

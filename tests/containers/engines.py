@@ -39,45 +39,62 @@ def build_app(directory):
     return program
 
 
-class ImageFile:
-    """An image, as `docker save` writes it, or as an OCI layout. Not compressed."""
+def layer_of(files):
+    """name -> (content, mode)"""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        for name, (content, mode) in files.items():
+            add(tar, name, content, mode)
+    return layer.getvalue()
 
-    def __init__(self, program, content, config=None):
-        layer = io.BytesIO()
-        with tarfile.open(fileobj=layer, mode="w") as tar:
-            add(tar, "app", open(program, "rb").read(), 0o755)
-            add(tar, "content", content.encode())
-        self.layer = layer.getvalue()
-        diff = "sha256:" + hashlib.sha256(self.layer).hexdigest()
+
+def sum_of(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class ImageFile:
+    """An image, as `docker save` of several ages writes it, or as an OCI layout. Not compressed."""
+
+    def __init__(self, program, content, config=None, more=()):
+        self.layer = layer_of({"app": (open(program, "rb").read(), 0o755), "content": (content.encode(), 0o644)})
+        self.layers = [self.layer, *(layer_of({"more": (text.encode(), 0o644)}) for text in more)]
         self.config = json.dumps({
             "architecture": "amd64", "os": "linux",
             "config": {"Entrypoint": ["/app"], **(config or {})},
-            "rootfs": {"type": "layers", "diff_ids": [diff]}}).encode()
-        self.id = "sha256:" + hashlib.sha256(self.config).hexdigest()
+            "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sum_of(layer) for layer in self.layers]}}).encode()
+        self.id = "sha256:" + sum_of(self.config)
 
     def docker(self, path, *names):
-        manifest = [{"Config": self.id[7:] + ".json", "RepoTags": list(names), "Layers": ["l.tar"]}]
+        layers = {f"{i}.tar": layer for i, layer in enumerate(self.layers)}
+        manifest = [{"Config": self.id[7:] + ".json", "RepoTags": list(names), "Layers": list(layers)}]
         with tarfile.open(path, "w") as tar:
             add(tar, self.id[7:] + ".json", self.config)
-            add(tar, "l.tar", self.layer)
+            for name, layer in layers.items():
+                add(tar, name, layer)
             add(tar, "manifest.json", json.dumps(manifest).encode())
         return path
 
-    def oci(self, path, name=None):
+    def oci(self, path, name=None, listed=False):
+        """listed: with a manifest.json, as Docker writes it since version 25."""
         def descriptor(kind, data):
             return {"mediaType": "application/vnd.oci.image." + kind, "size": len(data),
-                    "digest": "sha256:" + hashlib.sha256(data).hexdigest()}
+                    "digest": "sha256:" + sum_of(data)}
         manifest = json.dumps({
             "schemaVersion": 2, "config": descriptor("config.v1+json", self.config),
-            "layers": [descriptor("layer.v1.tar", self.layer)]}).encode()
+            "layers": [descriptor("layer.v1.tar", layer) for layer in self.layers]}).encode()
         entry = descriptor("manifest.v1+json", manifest)
         if name:
             entry["annotations"] = {"io.containerd.image.name": name}
         with tarfile.open(path, "w") as tar:
             add(tar, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}')
             add(tar, "index.json", json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
-            for data in (manifest, self.config, self.layer):
-                add(tar, "blobs/sha256/" + hashlib.sha256(data).hexdigest(), data)
+            for data in (manifest, self.config, *self.layers):
+                add(tar, "blobs/sha256/" + sum_of(data), data)
+            if listed:
+                blobs = ["blobs/sha256/" + sum_of(layer) for layer in self.layers]
+                add(tar, "manifest.json", json.dumps([{
+                    "Config": "blobs/sha256/" + self.id[7:], "RepoTags": [name] if name else None,
+                    "Layers": blobs}]).encode())
         return path
 
 

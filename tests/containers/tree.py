@@ -25,6 +25,13 @@ class Tree:
     def __exit__(self, *_):
         shutil.rmtree(self.path, ignore_errors=True)
 
+    def set(self, **more):
+        """Settings of the module."""
+        with open(self.settings) as file:
+            settings = json.load(file)
+        with open(self.settings, "w") as file:
+            json.dump({**settings, **more}, file)
+
     def meta(self, value):
         with open(self.path + "/header/meta-data", "w") as file:
             file.write(value if isinstance(value, str) else json.dumps(value))

@@ -59,3 +59,7 @@ for folder in ("valid", "mutants"):
             continue
 if taken < 100:
     sys.exit("make_corpus.py: only %d vectors could be taken apart in %s" % (taken, vectors))
+
+# Two deltas, without and with what xdelta3 adds to the format.
+seed("vcdiff", b"\xd6\xc3\xc4\0\0" + b"\0\x05\x03\0\0\0\0")
+seed("vcdiff", b"\xd6\xc3\xc4\0\x05\x02\x03a/b" + b"\x05\x81\x10\x20\x0b\x03\0\x03\x01\0abcd" + b"xyz\x04")
