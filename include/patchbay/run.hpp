@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,10 @@ struct Program {
   /// `capture`: standard output comes back in ProgramExit::output instead of going to the log.
   enum class Output : std::uint8_t { log, capture };
   Output output = Output::log;
+  /// What this process does while the program runs, such as answering it. Gets a descriptor that
+  /// poll() finds readable when the program has ended, and has to return then. Not together with a
+  /// time limit.
+  std::function<void(int ended)> meanwhile{};
 };
 
 struct ProgramExit {

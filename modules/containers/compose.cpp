@@ -76,12 +76,12 @@ Result<Compose> Compose::find(const Settings& settings) {
       "one of them"};
 }
 
-void Compose::use(const Engine& engine) const {
+void Compose::use(const std::string& socket) const {
   constexpr int kReplace = 1;
   for (const char* name : {"COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"})
     ::unsetenv(name);
   if (kind_ == Engine::Kind::docker) {
-    ::setenv("DOCKER_HOST", ("unix://" + engine.socket()).c_str(), kReplace);
+    ::setenv("DOCKER_HOST", ("unix://" + socket).c_str(), kReplace);
   }
 }
 
@@ -101,10 +101,11 @@ Result<std::vector<std::string>> Compose::images(const std::string& project,
 }
 
 Status Compose::run(const std::string& project, const std::string& directory,
-                    std::vector<std::string> words) const {
+                    std::vector<std::string> words, std::function<void(int)> meanwhile) const {
   module::Program program{.path = command_.front(),
                           .arguments = {command_.begin() + 1, command_.end()},
-                          .working_directory = directory};
+                          .working_directory = directory,
+                          .meanwhile = std::move(meanwhile)};
   const std::string shown = words.front();
   program.arguments.insert(program.arguments.end(), {"-p", project});
   program.arguments.insert(program.arguments.end(), words.begin(), words.end());
@@ -114,12 +115,16 @@ Status Compose::run(const std::string& project, const std::string& directory,
                exit.describe()};
 }
 
-Status Compose::up(const std::string& project, const std::string& directory) const {
-  return run(project, directory, {"up", "-d", "--remove-orphans", "--no-build"});
-}
-
-Status Compose::stop(const std::string& project, const std::string& directory) const {
-  return run(project, directory, {"stop"});
+Status Compose::up(const std::string& project, const std::string& directory, const Engine& engine,
+                   const Judge& judge) const {
+  const std::vector<std::string> words{"up", "-d", "--remove-orphans", "--no-build"};
+  if (kind_ == Engine::Kind::podman) return run(project, directory, words);
+  PATCHBAY_TRY(const auto gateway,
+               Gateway::open("/run/patchbay-compose-" + project + ".sock", engine.socket()));
+  use(gateway.path());
+  auto done = run(project, directory, words, [&](int ended) { gateway.serve(ended, judge); });
+  use(engine.socket());
+  return done;
 }
 
 Status Compose::down(const std::string& project, const std::string& directory) const {

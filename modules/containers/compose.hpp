@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "modules/containers/engine.hpp"
+#include "modules/containers/gateway.hpp"
 #include "modules/containers/settings.hpp"
 #include "patchbay/result.hpp"
 
@@ -18,16 +20,18 @@ class Compose {
 
   /// The engine it works with.
   [[nodiscard]] Engine::Kind kind() const { return kind_; }
-  /// Has it talk to this engine. (In the environment of this process.)
-  void use(const Engine& engine) const;
+  /// Has it talk to the engine at this socket. (In the environment of this process.)
+  void use(const std::string& socket) const;
 
   /// Whether the composition in `directory` makes sense, and the names of its images, with
   /// variables filled in.
   [[nodiscard]] module::Result<std::vector<std::string>> images(const std::string& project,
                                                                 const std::string& directory) const;
-  /// Containers as `directory` says; others of the project go. Never builds.
-  [[nodiscard]] module::Status up(const std::string& project, const std::string& directory) const;
-  [[nodiscard]] module::Status stop(const std::string& project, const std::string& directory) const;
+  /// Containers as `directory` says; others of the project go. Never builds. What it asks the
+  /// engine for, `judge` decides about; a program that does not use the engine's socket asks
+  /// nobody.
+  [[nodiscard]] module::Status up(const std::string& project, const std::string& directory,
+                                  const Engine& engine, const Judge& judge) const;
   /// No containers and networks of the project any more; volumes stay.
   [[nodiscard]] module::Status down(const std::string& project, const std::string& directory) const;
 
@@ -35,7 +39,8 @@ class Compose {
   Compose(std::vector<std::string> command, Engine::Kind kind)
       : command_{std::move(command)}, kind_{kind} {}
   [[nodiscard]] module::Status run(const std::string& project, const std::string& directory,
-                                   std::vector<std::string> words) const;
+                                   std::vector<std::string> words,
+                                   std::function<void(int)> meanwhile = {}) const;
 
   std::vector<std::string> command_;  ///< absolute path and options
   Engine::Kind kind_;

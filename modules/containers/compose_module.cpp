@@ -1,11 +1,15 @@
 #include "modules/containers/compose_module.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "modules/containers/connection.hpp"
 #include "modules/containers/health.hpp"
 #include "modules/containers/images.hpp"
+#include "modules/containers/keeper.hpp"
+#include "modules/containers/kept.hpp"
 
 namespace patchbay::containers {
 
@@ -21,16 +25,28 @@ namespace {
 
 // Notes in the record.
 constexpr const char* kPrevious = "previous";    // release that was current, or empty; project
-constexpr const char* kSwitching = "switching";  // whether the previous one was running
-constexpr const char* kRunning = "running";
+constexpr const char* kSwitching = "switching";  // containers change from here on
 
-Result<std::vector<Container>> containers_of(const Engine& engine, const std::string& project) {
-  return engine.containers(std::string{kComposeLabel} + "=" + project);
+std::string label_of(const std::string& project) {
+  return std::string{kComposeLabel} + "=" + project;
 }
 
-bool any_runs(const std::vector<Container>& containers) {
-  return std::any_of(containers.begin(), containers.end(),
-                     [](const Container& container) { return container.running; });
+/// All of the project, without what `docker-compose run` has started beside it.
+Result<std::vector<Container>> containers_of(const Engine& engine, const std::string& project) {
+  PATCHBAY_TRY(auto containers, engine.containers(label_of(project)));
+  std::erase_if(containers, [](const Container& container) {
+    const auto found = container.labels.find("com.docker.compose.oneoff");
+    return found != container.labels.end() && found->second == "True";
+  });
+  return containers;
+}
+
+/// Those that are not kept, but make the composition.
+Result<std::vector<Container>> present(const Engine& engine, const std::string& project) {
+  PATCHBAY_TRY(auto containers, containers_of(engine, project));
+  std::erase_if(containers,
+                [](const Container& container) { return name_of_kept(container).has_value(); });
+  return containers;
 }
 
 std::vector<std::string> both(const std::set<std::string>& some, std::vector<std::string> others) {
@@ -38,24 +54,43 @@ std::vector<std::string> both(const std::set<std::string>& some, std::vector<std
   return others;
 }
 
-/// The name proper of a container that Compose was recreating: meanwhile it has digits of an id and
-/// `_` in front.
-std::optional<std::string> name_after_recreation(const std::string& name) {
-  constexpr std::size_t kDigits = 12;
-  const bool in_between = name.size() > kDigits + 1 && name[kDigits] == '_' &&
-                          name.find_first_not_of("0123456789abcdef") == kDigits;
-  return in_between ? std::optional{name.substr(kDigits + 1)} : std::nullopt;
+/// Those that the update has made.
+Result<std::vector<Container>> news_of(const Engine& engine, const Record& record,
+                                       const std::string& project) {
+  PATCHBAY_TRY(auto containers, containers_of(engine, project));
+  std::erase_if(containers, [&](const Container& container) {
+    const auto& olds = record.old_containers();
+    return std::any_of(olds.begin(), olds.end(),
+                       [&](const OldContainer& old) { return old.id == container.id; });
+  });
+  return containers;
 }
 
-/// Where Compose was killed while it was recreating containers, it starts them later, but under the
-/// names that they have at that time.
-Status finish_names(const Engine& engine, const std::string& project) {
-  PATCHBAY_TRY(const auto containers, containers_of(engine, project));
-  for (const Container& container : containers) {
-    const auto name = name_after_recreation(container.name);
-    if (!name) continue;
-    PATCHBAY_TRY(const auto other, engine.container(*name));
-    if (!other || other->name != *name) PATCHBAY_CHECK(engine.rename(container.id, *name));
+/// The engine may still be making one, for a program that has died since.
+Result<std::vector<Container>> news_in_the_end(const Engine& engine, const Record& record,
+                                               const std::string& project) {
+  PATCHBAY_TRY(auto news, news_of(engine, record, project));
+  if (record.count(kMaking) == record.count(kMade)) return news;
+  const auto count = news.size();
+  const auto end = std::chrono::steady_clock::now() + kLate;
+  while (news.size() == count && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    PATCHBAY_TRY(news, news_of(engine, record, project));
+  }
+  return news;
+}
+
+Status restore(const Engine& engine, const Record& record, const std::string& project) {
+  PATCHBAY_TRY(const auto news, news_in_the_end(engine, record, project));
+  for (const Container& container : news)
+    PATCHBAY_CHECK(engine.remove(container.id));
+  return bring_back(engine, record);
+}
+
+Status drop_kept(const Engine& engine, const Record& record) {
+  for (const OldContainer& old : record.old_containers()) {
+    PATCHBAY_TRY(const auto now, engine.container(old.id));
+    if (now && name_of_kept(*now)) PATCHBAY_CHECK(engine.remove(old.id));
   }
   return Done{};
 }
@@ -89,7 +124,7 @@ struct ComposeModule::Work {
     PATCHBAY_TRY(auto compose, Compose::find(settings));
     PATCHBAY_TRY(auto connection, wait == Wait::no ? Connection::open(compose.kind(), settings)
                                                    : Connection::wait(compose.kind(), settings));
-    compose.use(connection.engine());
+    compose.use(connection.engine().socket());
     Releases releases{settings.store, composition.project};
     return Work{std::move(composition), std::move(compose), std::move(connection),
                 std::move(releases), settings.xdelta};
@@ -174,12 +209,30 @@ Status ComposeModule::put_in_place(const Work& work, Record& record, Context& co
   return switch_to_new(work, record, context);
 }
 
+/// Keeps what the program replaces.
+Status ComposeModule::start_new(const Work& work, Record& record) {
+  const std::string manifests = work.releases.manifests_of(record.token());
+  Keeper keeper{work.engine(), record};
+  const Judge judge = [&](const GatewayRequest& request) { return keeper.judge(request); };
+  if (work.compose.kind() == Engine::Kind::docker) {
+    return work.compose.up(work.project(), manifests, work.engine(), judge);
+  }
+  // Nobody can tell what it will replace.
+  for (const OldContainer& old : record.old_containers())
+    PATCHBAY_CHECK(keep(work.engine(), record, old));
+  PATCHBAY_CHECK(record.add_note(kMaking, {}));
+  PATCHBAY_CHECK(work.compose.up(work.project(), manifests, work.engine(), judge));
+  return record.add_note(kMade, {});
+}
+
 Status ComposeModule::switch_to_new(const Work& work, Record& record, Context& context) {
+  PATCHBAY_CHECK(settle_kept(work.engine(), label_of(work.project())));
   PATCHBAY_TRY(const auto olds, containers_of(work.engine(), work.project()));
-  PATCHBAY_CHECK(record.add_note(kSwitching, {any_runs(olds) ? kRunning : ""}));
+  PATCHBAY_CHECK(record.set_aside(described(olds)));
+  PATCHBAY_CHECK(record.add_note(kSwitching, {}));
   context.status("changing containers");
-  PATCHBAY_CHECK(work.compose.up(work.project(), work.releases.manifests_of(record.token())));
-  PATCHBAY_TRY(const auto news, containers_of(work.engine(), work.project()));
+  PATCHBAY_CHECK(start_new(work, record));
+  PATCHBAY_TRY(const auto news, present(work.engine(), work.project()));
   if (news.empty()) return Error{"the composition has started no container"};
   std::vector<std::string> ids;
   ids.reserve(news.size());
@@ -212,7 +265,7 @@ Status ComposeModule::commit(Context& context) {
   if (!record.installed() || record.undoing()) return Error{"the composition is not installed"};
   PATCHBAY_TRY(auto wanted, composition(context));
   PATCHBAY_TRY(const auto work, Work::begin(std::move(wanted), Work::Wait::for_engine));
-  PATCHBAY_TRY(const auto containers, containers_of(work.engine(), work.project()));
+  PATCHBAY_TRY(const auto containers, present(work.engine(), work.project()));
   for (const Container& container : containers) {
     if (!container.running) return Error{"container " + container.name + " does not run"};
   }
@@ -228,19 +281,12 @@ Status ComposeModule::undo(Record& record, Context& context) const {
   PATCHBAY_TRY(const auto work, Work::begin(std::move(wanted), Work::Wait::for_engine));
   const auto previous = record.note(kPrevious);
   const std::string release = previous ? previous->front() : "";
-  const auto switching = record.note(kSwitching);
   Images images{work.engine(), record, context};
-  // What the old manifests call their images has to mean them again before they are started.
   PATCHBAY_CHECK(images.give_names_back());
-  if (switching) {
-    if (release.empty()) {
+  if (record.note(kSwitching)) {
+    PATCHBAY_CHECK(restore(work.engine(), record, work.project()));
+    if (release.empty() && record.old_containers().empty()) {  // of which networks are left
       PATCHBAY_CHECK(work.compose.down(work.project(), work.releases.manifests_of(record.token())));
-    } else {
-      PATCHBAY_CHECK(work.compose.up(work.project(), work.releases.manifests_of(release)));
-      PATCHBAY_CHECK(finish_names(work.engine(), work.project()));
-      if (switching->front() != kRunning) {
-        PATCHBAY_CHECK(work.compose.stop(work.project(), work.releases.manifests_of(release)));
-      }
     }
   }
   if (previous) PATCHBAY_CHECK(work.releases.make_current(release));
@@ -263,14 +309,16 @@ Status ComposeModule::cleanup(Context& context) {
   if (record.restored()) return remove_undone(record);
   if (!record.installed() || record.undoing()) return undo(record, context);
   const auto previous = record.note(kPrevious);
-  if (!previous || previous->front().empty()) return Done{};
+  const bool first = !previous || previous->front().empty();
+  if (first && record.old_containers().empty()) return Done{};
   PATCHBAY_TRY(auto wanted, composition(context));
   const auto work = Work::begin(std::move(wanted), Work::Wait::no);
   if (!work) {
     // No reason to call a good update a failure.
-    context.log("old images stay: " + work.error().message());
+    context.log("old containers and images stay until the next update: " + work.error().message());
     return Done{};
   }
+  PATCHBAY_CHECK(drop_kept(work->engine(), record));
   const auto used = work->releases.used_by_any();
   // Of earlier updates, too, whose Cleanup has found no engine.
   auto images = work->releases.brought_by_others();

@@ -165,6 +165,17 @@ Result<std::optional<Container>> Engine::container(const std::string& id) const 
   return std::optional{describe(answer)};
 }
 
+Result<std::string> Engine::list_without(const std::string& target,
+                                         const std::set<std::string>& hidden) const {
+  PATCHBAY_TRY(const auto response, send(socket_, {.method = "GET", .path = target}));
+  if (!good(response.status)) return Error{complaint(response)};
+  PATCHBAY_TRY(const auto answer, parsed(response, "its containers"));
+  json left = json::array();
+  for (const json& entry : answer)
+    if (!hidden.contains(get<std::string>(entry, "/Id", ""))) left.push_back(entry);
+  return left.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 Result<std::string> Engine::health(const Container& container) const {
   if (container.health.empty() || kind_ == Kind::docker) return container.health;
   // Podman leaves checks to timers of systemd, which may not be there.

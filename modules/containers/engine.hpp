@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,10 @@ class Engine {
   /// Running or not, those with the label `label` (key=value). Of each all but health is known.
   [[nodiscard]] module::Result<std::vector<Container>> containers(const std::string& label) const;
   [[nodiscard]] module::Result<std::optional<Container>> container(const std::string& id) const;
+  /// What the engine answers to `target`, a path with version and query that lists containers:
+  /// JSON, without the containers `hidden`.
+  [[nodiscard]] module::Result<std::string> list_without(const std::string& target,
+                                                         const std::set<std::string>& hidden) const;
   /// Asks for the result of the health check; Podman runs it for that.
   [[nodiscard]] module::Result<std::string> health(const Container& container) const;
   /// `body`: JSON of the engine's own interface. Returns the id.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "modules/containers/health.hpp"
+#include "modules/containers/kept.hpp"
 #include "sdk/slot/sha256.hpp"
 
 namespace patchbay::containers {
@@ -19,8 +20,7 @@ using module::Result;
 using module::Status;
 using nlohmann::json;
 
-// Behind the names of containers while two of a kind are there.
-const std::string kOldSuffix = ".patchbay-old";
+// Behind the name of a container that is not in its place yet.
 const std::string kNewSuffix = ".patchbay-new";
 const std::string kBrought = "brought";
 
@@ -41,12 +41,6 @@ std::string value_of(const Container& container, const char* key) {
   return found == container.labels.end() ? "" : found->second;
 }
 
-/// The name that an old container has when it is back, if this is one that was set aside.
-std::optional<std::string> name_of_old(const Container& container) {
-  if (!container.name.ends_with(kOldSuffix)) return std::nullopt;
-  return container.name.substr(0, container.name.size() - kOldSuffix.size());
-}
-
 }  // namespace
 
 Status Project::settle_leftovers() {
@@ -57,7 +51,7 @@ Status Project::settle_leftovers() {
   std::vector<const Container*> leftovers;
   std::vector<std::string> images;
   for (const Container& container : all) {
-    const auto base = name_of_old(container);
+    const auto base = name_of_kept(container);
     if (base && !names.contains(*base)) PATCHBAY_CHECK(engine_->rename(container.id, *base));
     if (!container.name.ends_with(kNewSuffix) && !(base && names.contains(*base))) continue;
     leftovers.push_back(&container);
@@ -151,14 +145,6 @@ Result<std::vector<std::string>> Project::create(const std::vector<Planned>& pla
   return ids;
 }
 
-Status Project::set_aside(const OldContainer& old) {
-  PATCHBAY_CHECK(record_->mark_stopping(old.id));
-  // Else an engine that starts anew would start it beside its successor.
-  PATCHBAY_CHECK(engine_->set_restart_policy(old.id, R"({"Name":"no"})"));
-  PATCHBAY_CHECK(engine_->stop(old.id));
-  return engine_->rename(old.id, old.name + kOldSuffix);
-}
-
 Status Project::replace(const std::vector<Planned>& planned, const HealthWindow& window) {
   PATCHBAY_TRY(const auto olds, present());
   if (unchanged(planned, olds)) {
@@ -168,48 +154,16 @@ Status Project::replace(const std::vector<Planned>& planned, const HealthWindow&
   PATCHBAY_CHECK(refuse_foreign_names(planned));
   PATCHBAY_TRY(const auto ids, create(planned));
 
-  std::vector<OldContainer> kept;
-  kept.reserve(olds.size());
-  for (const Container& old : olds)
-    kept.push_back({old.id, old.name, old.running, old.restart_policy, old.image_id});
+  const auto kept = described(olds);
   PATCHBAY_CHECK(record_->set_aside(kept));
   context_->status("changing containers");
   for (const OldContainer& old : kept)
-    PATCHBAY_CHECK(set_aside(old));
+    PATCHBAY_CHECK(keep(*engine_, *record_, old));
   for (std::size_t i = 0; i < ids.size(); ++i) {
     PATCHBAY_CHECK(engine_->rename(ids[i], planned[i].wanted->name));
     PATCHBAY_CHECK(engine_->start(ids[i]));
   }
   return wait_until_healthy(*engine_, ids, window, *context_);
-}
-
-Status Project::bring_back(const OldContainer& old) {
-  PATCHBAY_TRY(const auto now, engine_->container(old.id));
-  if (!now) return Error{"container " + old.name + " (" + old.id.substr(0, 12) + ") is gone"};
-  const bool stopping = record_->stopping(old.id);
-  // Somebody who has died since may have asked for any one step of set_aside(), and the engine may
-  // do it only now: nothing is taken for granted because it is as it should be.
-  if (now->running && old.running && stopping && now->name == old.name) {
-    PATCHBAY_CHECK(engine_->stop(old.id));
-  }
-  PATCHBAY_CHECK(rename(old.id, old.name));
-  if (stopping) PATCHBAY_CHECK(engine_->set_restart_policy(old.id, old.restart_policy));
-  if (old.running) PATCHBAY_CHECK(engine_->start(old.id));
-  return rename(old.id, old.name);
-}
-
-Status Project::rename(const std::string& id, const std::string& name) const {
-  const auto has_it = [&]() -> Result<bool> {
-    PATCHBAY_TRY(const auto now, engine_->container(id));
-    return now && now->name == name;
-  };
-  PATCHBAY_TRY(const bool had_it, has_it());
-  if (had_it) return Done{};
-  auto done = engine_->rename(id, name);
-  if (done) return done;
-  // One who has died since may have asked for the same.
-  PATCHBAY_TRY(const bool now_has_it, has_it());
-  return now_has_it ? Status{Done{}} : done;
 }
 
 Result<std::vector<Container>> Project::of_this_update() const {
@@ -235,14 +189,9 @@ Status Project::restore() {
   PATCHBAY_TRY(const auto news, of_this_update_in_the_end());
   for (const Container& container : news)
     PATCHBAY_CHECK(engine_->remove(container.id));
-  // All that can run again, even if one cannot.
-  Status worst = Done{};
-  for (const OldContainer& old : record_->old_containers()) {
-    auto back = bring_back(old).context("bring back container " + old.name);
-    if (!back && worst) worst = std::move(back);
-  }
+  auto back = bring_back(*engine_, *record_);
   PATCHBAY_CHECK(Images(*engine_, *record_, *context_).collect(images_of_leftovers()));
-  return worst;
+  return back;
 }
 
 Status Project::check() const {

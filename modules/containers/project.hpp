@@ -49,9 +49,6 @@ class Project {
   [[nodiscard]] bool unchanged(const std::vector<Planned>& planned,
                                const std::vector<Container>& olds) const;
   module::Result<std::vector<std::string>> create(const std::vector<Planned>& planned);
-  module::Status set_aside(const OldContainer& old);
-  module::Status bring_back(const OldContainer& old);
-  [[nodiscard]] module::Status rename(const std::string& id, const std::string& name) const;
   [[nodiscard]] module::Result<std::vector<Container>> of_this_update() const;
   [[nodiscard]] module::Result<std::vector<Container>> of_this_update_in_the_end() const;
   [[nodiscard]] module::Result<bool> brought_once(const std::string& image_id) const;

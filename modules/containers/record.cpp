@@ -67,6 +67,12 @@ std::optional<std::vector<std::string>> Record::note(const std::string& kind) co
   return std::nullopt;
 }
 
+std::size_t Record::count(const std::string& kind) const {
+  const auto& entries = journal_.records();
+  return static_cast<std::size_t>(std::count_if(
+      entries.begin(), entries.end(), [&](const auto& entry) { return entry.front() == kind; }));
+}
+
 bool Record::stopping(const std::string& id) const {
   const Journal::Record wanted{kStopping, id};
   const auto& entries = journal_.records();

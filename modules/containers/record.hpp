@@ -46,7 +46,9 @@ class Record {
   /// The values of a record of the kind `kind` (of a back end), or nothing.
   [[nodiscard]] std::optional<std::vector<std::string>> note(const std::string& kind) const;
 
-  /// Whether stopping this container had begun.
+  [[nodiscard]] std::size_t count(const std::string& kind) const;
+
+  /// Whether stopping this container, or another change to it, had begun.
   [[nodiscard]] bool stopping(const std::string& id) const;
 
   module::Status begin();

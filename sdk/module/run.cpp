@@ -137,9 +137,14 @@ ProgramExit reap(pid_t pid) {
   return {ProgramExit::Kind::code, WEXITSTATUS(status), {}};
 }
 
-ProgramExit supervise(pid_t pid, std::optional<std::chrono::milliseconds> limit) {
-  if (!limit) return reap(pid);
+ProgramExit supervise(pid_t pid, const Program& program) {
+  const auto limit = program.time_limit;
+  if (!limit && !program.meanwhile) return reap(pid);
   const Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))};
+  if (pidfd && program.meanwhile) {
+    program.meanwhile(pidfd.get());
+    return reap(pid);
+  }
   if (!pidfd || wait_for(pidfd.get(), limit) == Waited::ended) return reap(pid);
   ::kill(pid, SIGTERM);
   if (wait_for(pidfd.get(), kGrace) == Waited::too_long) ::kill(pid, SIGKILL);
@@ -188,7 +193,7 @@ Result<ProgramExit> run(const Program& program) {
     reap(pid);
     return explain(why, program);
   }
-  auto exit = supervise(pid, program.time_limit);
+  auto exit = supervise(pid, program);
   exit.output = content_of(files.output);
   return exit;
 }

@@ -1,6 +1,7 @@
 #include "patchbay/run.hpp"
 
 #include <gmock/gmock.h>
+#include <poll.h>
 
 #include "tests/support/temp_dir.hpp"
 
@@ -39,6 +40,23 @@ TEST_F(Run, GivenWorkingDirectory_ThenProgramIsThere) {
 
   ASSERT_TRUE(exit);
   EXPECT_EQ(testing::read_text(directory_ / "out"), directory_.path() + "\n");
+}
+
+TEST_F(Run, GivenSomethingToDoMeanwhile_WhenProgramWaitsForIt_ThenBothComeToTheirEnd) {
+  Program program{script("while ! [ -e go ]; do sleep 0.01; done; exit 3"), {}, directory_.path()};
+  bool over_before = true;
+  program.meanwhile = [&](int ended) {
+    pollfd wanted{ended, POLLIN, 0};
+    over_before = ::poll(&wanted, 1, 0) != 0;
+    testing::write_text(directory_ / "go", "");
+    EXPECT_EQ(::poll(&wanted, 1, 60'000), 1);
+  };
+
+  const auto exit = run(program);
+
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->describe(), "exit code 3");
+  EXPECT_FALSE(over_before);
 }
 
 TEST_F(Run, GivenTimeLimit_WhenProgramHangs_ThenItIsKilledAndSaidSo) {

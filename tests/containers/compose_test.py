@@ -29,6 +29,23 @@ services:
       COLOUR: "${{COLOUR:-none}}"
 """
 
+# Compose, which dies after so many requests that change something.
+KILLED_AFTER = """#!/usr/bin/python3
+import os, runpy, signal, sys
+import requests
+send, left = requests.Session.send, [%(count)d]
+def counted(self, request, **more):
+    answer = send(self, request, **more)
+    if request.method != "GET":
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+requests.Session.send = counted
+sys.argv[0] = "%(compose)s"
+runpy.run_path("%(compose)s", run_name="__main__")
+"""
+
 
 def archive(path, prefix, files, mode="w"):
     with tarfile.open(path, mode) as tar:
@@ -103,9 +120,9 @@ class ComposeTest(unittest.TestCase):
         return sorted(self.engine.running().values())
 
     def state(self):
-        """All that a rollback has to bring back: what runs, the images' names, the current one."""
+        """All that a rollback has to bring back: the containers, the images' names, the current one."""
         current = os.path.join(self.store, "shop", "current")
-        return (self.runs(), self.engine.images(), os.path.exists(current) and os.readlink(current),
+        return (self.engine.containers(), self.engine.images(), os.path.exists(current) and os.readlink(current),
                 sorted(os.listdir(self.store + "/shop")) if os.path.exists(self.store + "/shop") else [])
 
     # ---- the usual life
@@ -142,6 +159,122 @@ class ComposeTest(unittest.TestCase):
                     self.tree.call(call)
                 self.assertEqual(self.state(), before)
 
+    RICH = """version: "2.4"
+x-all: &all {image: "localhost/web:latest", network_mode: none, stop_grace_period: 5s, restart: always}
+services:
+  web:
+    <<: *all
+    environment: {COLOUR: "%s"}
+    volumes: ["data:/data", "/anonymous"]
+  named: {<<: *all, container_name: the-name, environment: {COLOUR: "%s"}}
+  base: {image: "localhost/base:latest", network_mode: none, restart: always}
+  %s: {image: "localhost/base:latest", network_mode: none, restart: always}
+volumes: {data: {}}
+"""
+
+    def install_rich(self):
+        self.engine.load(self.three.docker(self.work + "/inner.tar", "localhost/base:latest"))
+        self.prepare(self.one, manifest=self.RICH % ("green", "green", "only-old"))
+        self.tree.update()
+        self.engine.put("shop_web_1", "written", b"by the old one")
+        return self.state()
+
+    def update_rich(self, *calls):
+        self.prepare(self.two, manifest=self.RICH % ("blue", "blue", "only-new"))
+        for call in calls:
+            self.tree.call(call)
+
+    def test_replaced_containers_are_kept_and_come_back_as_they_were(self):
+        before = self.install_rich()
+        olds = before[0]
+        for calls in (("ArtifactInstall",), ("ArtifactInstall", "ArtifactCommit")):
+            with self.subTest(calls=calls):
+                self.update_rich(*calls)
+                now = self.engine.containers()
+                self.assertEqual(now["shop_base_1"], olds["shop_base_1"], "no reason to touch it")
+                for name in ("shop_web_1", "the-name", "shop_only-old_1"):
+                    self.assertEqual(now[name + ".patchbay-old"], (olds[name][0], False, olds[name][2]))
+                self.assertEqual(len(self.runs()), 4)
+                self.assertEqual(len(now), 7)
+                self.engine.stop(signal.SIGKILL)
+                self.engine.start()
+                wait_for(lambda: len(self.runs()) == 4, "those that are always restarted")
+                self.assertFalse([name for name, (_, runs, _) in self.engine.containers().items()
+                                  if runs and name.endswith("old")], "the kept ones are not")
+                for call in ("ArtifactRollback", "ArtifactRollback", "ArtifactFailure", "Cleanup"):
+                    self.tree.call(call)
+                self.assertEqual(self.state(), before)
+                self.assertEqual(self.engine.get("shop_web_1", "written"), b"by the old one")
+                for name in olds:
+                    self.assertEqual(self.engine.inspect(name)["HostConfig"]["RestartPolicy"]["Name"], "always")
+        self.prepare(self.one, manifest=self.RICH % ("green", "green", "only-old"))
+        self.tree.update()
+        self.assertEqual(self.state()[0], olds, "and are what the program expects")
+
+    def test_kept_containers_go_with_cleanup_or_with_the_next_update(self):
+        self.install_rich()
+        self.update_rich("ArtifactInstall", "ArtifactCommit", "Cleanup")
+        self.assertEqual(set(self.engine.containers()), {"shop_web_1", "the-name", "shop_base_1", "shop_only-new_1"})
+        self.prepare(self.one, manifest=self.RICH % ("green", "green", "only-old"))
+        for call in ("ArtifactInstall", "ArtifactCommit"):  # and no Cleanup, as if there was no engine
+            self.tree.call(call)
+        self.assertEqual(len(self.engine.containers()), 7)
+        self.update_rich("ArtifactInstall", "ArtifactCommit", "Cleanup")
+        self.assertEqual(set(self.engine.containers()), {"shop_web_1", "the-name", "shop_base_1", "shop_only-new_1"})
+
+    def test_what_was_stopped_stays_stopped(self):
+        self.install_rich()
+        for name in ("shop_base_1", "the-name"):
+            self.engine.call("POST", f"/containers/{name}/stop")
+        before = self.state()
+        self.update_rich("ArtifactInstall")
+        self.assertEqual(len(self.runs()), 4, "all of the new composition")
+        for call in ("ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.assertEqual(self.state(), before)
+
+    def test_program_killed(self):
+        before = self.install_rich()
+        for count in (1, 2, 3, 5, 8, 12):
+            with self.subTest(requests=count):
+                killer = os.path.join(self.store, "compose")
+                with open(killer, "w") as file:
+                    file.write(KILLED_AFTER % {"count": count, "compose": self.compose})
+                os.chmod(killer, 0o755)
+                self.prepare(self.two, manifest=self.RICH % ("blue", "blue", "only-new"))
+                self.tree.set(compose=[killer])
+                self.tree.fails("ArtifactInstall", "going back")
+                self.tree.set(compose=[self.compose])
+                for call in ("ArtifactRollback", "Cleanup"):
+                    self.tree.call(call)
+                os.remove(killer)
+                self.assertEqual(self.state(), before)
+
+    def test_networks_and_volumes_are_shared_by_old_and_new(self):
+        manifest = """version: "2.4"
+services:
+  web:
+    image: localhost/web:latest
+    environment: {COLOUR: "%s"}
+    networks: [back]
+    volumes: ["data:/data"]
+  beside: {image: "localhost/web:latest", network_mode: "service:web", depends_on: [web]}
+networks: {back: {internal: true}}
+volumes: {data: {}}
+"""
+        self.prepare(self.one, manifest=manifest % "green")
+        self.tree.update()
+        before, networks = self.state(), self.engine.networks()
+        self.assertIn("shop_back", networks)
+        self.prepare(self.two, manifest=manifest % "blue")
+        self.tree.call("ArtifactInstall")
+        self.assertEqual(self.engine.networks(), networks)
+        self.assertEqual(self.runs(), [self.two.id] * 2)
+        for call in ("ArtifactCommit", "ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.assertEqual(self.state(), before)
+        self.assertEqual(self.engine.networks(), networks)
+
     def test_cut_before_the_new_release_is_removed(self):
         self.install_one()
         before = self.state()
@@ -160,7 +293,7 @@ class ComposeTest(unittest.TestCase):
         self.prepare(self.one)
         for call in ("ArtifactInstall", "ArtifactRollback", "Cleanup"):
             self.tree.call(call)
-        self.assertEqual(self.state(), ([], {}, False, []))
+        self.assertEqual(self.state(), ({}, {}, False, []))
         self.assertEqual(self.engine.containers(), {})
 
     def test_two_projects(self):
@@ -321,7 +454,7 @@ class ComposeTest(unittest.TestCase):
                 tree.fails("ArtifactInstall", text)
                 tree.call("ArtifactRollback")
                 tree.call("Cleanup")
-                self.assertEqual(self.state(), ([], {}, False, []))
+                self.assertEqual(self.state(), ({}, {}, False, []))
 
 
 def main():

@@ -237,9 +237,30 @@ class Engine:
     def inspect(self, name):
         return self.call("GET", f"/containers/{name}/json")[1]
 
+    def networks(self):
+        """name -> id, of those that somebody has made."""
+        return {one["Name"]: one["Id"] for one in self.call("GET", "/networks")[1]
+                if one["Name"] not in ("none", "host", "bridge", "podman")}
+
+    def put(self, name, file, content):
+        """A file into the root of a container."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            add(tar, file, content)
+        status, answer = self.call("PUT", f"/containers/{name}/archive?path=/", packed.getvalue())
+        assert status == 200, answer
+
+    def get(self, name, file):
+        status, packed = self.call("GET", f"/containers/{name}/archive?path=/{file}")
+        assert status == 200, packed
+        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+            return tar.extractfile(file).read()
+
     def remove_all(self):
         for entry in self.call("GET", "/containers/json?all=1")[1]:
             self.call("DELETE", f"/containers/{entry['Id']}?force=1")
+        for one in self.networks().values():
+            self.call("DELETE", "/networks/" + one)
         for _ in range(2):
             for image in self.images():
                 self.call("DELETE", "/images/" + image + "?force=1")
