@@ -26,12 +26,6 @@ void Sha256::update(ByteSpan bytes) {
                                                                      bytes.size()) == 1;
 }
 
-Sha256 Sha256::fork() const {
-  Sha256 copy;
-  *copy.state_ = *state_;
-  return copy;
-}
-
 Result<Digest> Sha256::finish() {
   Digest digest{};
   PB_TRY(const CryptoLibrary* crypto, crypto_library());

@@ -20,9 +20,6 @@ class Sha256 {
 
   void update(ByteSpan bytes);
 
-  /// A second sum of the same bytes so far: two places can go on from here.
-  [[nodiscard]] Sha256 fork() const;
-
   /// The sum of everything since the last finish(); starts anew. Fails (internal) when the crypto
   /// library failed anywhere on the way.
   Result<Digest> finish();

@@ -124,15 +124,27 @@ class Comparer {
 struct Arrived {
   std::uint64_t size = 0;
   std::uint64_t written = 0;
-  std::uint64_t middle = 0;  ///< 0: none
-  std::optional<Sha256> from_middle{};
-  Digest until_middle{};
-  Digest whole{};
+  std::string sum{};  ///< what it should be, in hex: as promised, or as it came
 };
 
-std::string hex(const Digest& digest) {
-  return to_hex(digest);
-}
+/// The SHA-256 of what comes. Where it is promised, nobody computes it: the client holds the stream
+/// against the manifest, and reading back shows whether what is on the device is as promised.
+class StreamSum {
+ public:
+  explicit StreamSum(std::string promised) : promised_{std::move(promised)} {}
+  void update(std::span<const std::byte> bytes) {
+    if (promised_.empty()) sum_.update(bytes);
+  }
+  Result<std::string> finish() {
+    if (!promised_.empty()) return promised_;
+    PATCHBAY_TRY(const auto digest, finished(sum_));
+    return to_hex(digest);
+  }
+
+ private:
+  std::string promised_;
+  Sha256 sum_;
+};
 
 Status check_size(const ImageRequest& request, std::uint64_t size) {
   if (size <= request.target.size) return Done{};
@@ -152,13 +164,6 @@ Result<std::size_t> fill(const ImageSource& source, std::span<std::byte> bytes) 
   return filled;
 }
 
-// Two halves can be read back at once, each with its own sum: the second goes on from the middle.
-std::uint64_t middle_of(const ImageRequest& request) {
-  constexpr std::uint64_t kWorthIt = 16 * kPiece;
-  const auto size = request.size.value_or(0);
-  return size < kWorthIt ? 0 : size / 2 / kPiece * kPiece;
-}
-
 void report(const ImageRequest& request, std::uint64_t done, unsigned from, unsigned share) {
   const auto size = request.size.value_or(0);
   if (!request.progress || size == 0) return;
@@ -170,9 +175,6 @@ Status check_arrived(const ImageRequest& request, const Arrived& arrived) {
     return Error{"the image was announced with " + std::to_string(*request.size) +
                  " bytes, and ended after " + std::to_string(arrived.size)};
   if (arrived.size == 0) return Error{"the image is empty"};
-  if (!request.expected_sum.empty() && request.expected_sum != hex(arrived.whole))
-    return Error{"the image has the SHA-256 " + hex(arrived.whole) + ", but the artifact's " +
-                 "rootfs-image.checksum says " + request.expected_sum};
   return Done{};
 }
 
@@ -183,7 +185,7 @@ Result<Arrived> take_in_volume(const ImageRequest& request, const ImageSource& s
     return Error{"a UBI volume can be written only if the client announces the image's size"};
   PATCHBAY_CHECK(io.begin_volume_update(*request.size));
   Arrived arrived;
-  Sha256 sum;
+  StreamSum sum{request.expected_sum};
   const Buffer buffer;
   while (true) {
     PATCHBAY_TRY(const auto count, fill(source, buffer.all()));
@@ -195,7 +197,7 @@ Result<Arrived> take_in_volume(const ImageRequest& request, const ImageSource& s
     report(request, arrived.size, 0, kWriteShare);
   }
   arrived.written = arrived.size;
-  PATCHBAY_TRY(arrived.whole, finished(sum));
+  PATCHBAY_TRY(arrived.sum, sum.finish());
   PATCHBAY_CHECK(check_arrived(request, arrived));
   return arrived;
 }
@@ -203,9 +205,8 @@ Result<Arrived> take_in_volume(const ImageRequest& request, const ImageSource& s
 Result<Arrived> take_in(const ImageRequest& request, const ImageSource& source, DeviceIo& io) {
   if (request.target.kind == Kind::ubi_volume) return take_in_volume(request, source, io);
   Arrived arrived;
-  const auto middle = middle_of(request);
   Comparer comparer{io};
-  Sha256 sum;
+  StreamSum sum{request.expected_sum};
   while (true) {
     PATCHBAY_TRY(auto piece, comparer.take());
     PATCHBAY_TRY(piece.count, fill(source, piece.buffer.all()));
@@ -214,58 +215,79 @@ Result<Arrived> take_in(const ImageRequest& request, const ImageSource& source, 
     arrived.size += piece.count;
     PATCHBAY_CHECK(check_size(request, arrived.size));
     sum.update(piece.buffer.first(piece.count));
-    if (arrived.size == middle) {
-      arrived.middle = middle;
-      arrived.from_middle = sum.fork();
-      auto until = sum.fork();
-      PATCHBAY_TRY(arrived.until_middle, finished(until));
-    }
     report(request, arrived.size, 0, kWriteShare);
     comparer.give(std::move(piece));
   }
   PATCHBAY_TRY(arrived.written, comparer.finish());
-  PATCHBAY_TRY(arrived.whole, finished(sum));
+  PATCHBAY_TRY(arrived.sum, sum.finish());
   PATCHBAY_CHECK(check_arrived(request, arrived));
   return arrived;
 }
 
-using Done64 = std::function<void(std::uint64_t bytes)>;
-
-Result<Digest> sum_of(const DeviceIo& io, std::uint64_t from, std::uint64_t to, Sha256 sum,
-                      const Done64& done) {
-  const Buffer buffer;
-  for (auto at = from; at < to;) {
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, to - at));
-    PATCHBAY_CHECK(io.read(buffer.first(io.aligned(count)), at));
-    sum.update(buffer.first(count));
-    at += count;
-    if (done) done(at - from);
+/// Reads the front of the device ahead, on a thread of its own, so that it overlaps with hashing.
+class ReadAhead {
+ public:
+  ReadAhead(const DeviceIo& io, std::uint64_t size)
+      : io_{io}, size_{size}, thread_{[this] { work(); }} {
+    for (std::size_t i = 0; i < kPieces; ++i)
+      free_.push(Piece{});
   }
-  return finished(sum);
-}
+  ReadAhead(const ReadAhead&) = delete;
+  ReadAhead& operator=(const ReadAhead&) = delete;
+  ~ReadAhead() { free_.close(); }
 
-Status compare(const SlotDevice& target, const Digest& have, const Digest& want) {
-  if (have == want) return Done{};
-  return Error{"what was written to " + target.path + " does not come back from there: SHA-256 " +
-               hex(have) + " instead of " + hex(want) + "; is the device worn out?"};
+  /// The next piece, in order; nothing at the end, and after an error.
+  std::optional<Piece> next() { return full_.pop(); }
+  void give_back(Piece piece) { free_.push(std::move(piece)); }
+  /// After the last piece: whether everything could be read.
+  [[nodiscard]] const Status& status() const { return status_; }
+
+ private:
+  void work() {
+    for (std::uint64_t at = 0; at < size_ && status_;) {
+      auto piece = free_.pop();
+      if (!piece) break;
+      piece->offset = at;
+      piece->count = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size_ - at));
+      at += piece->count;
+      status_ = io_.read(piece->buffer.first(io_.aligned(piece->count)), piece->offset);
+      if (status_) full_.push(*std::move(piece));
+    }
+    full_.close();
+  }
+
+  const DeviceIo& io_;
+  std::uint64_t size_;
+  Channel<Piece> free_;
+  Channel<Piece> full_;
+  Status status_ = Done{};
+  std::jthread thread_;
+};
+
+Result<std::string> sum_on_device(const ImageRequest& request, std::uint64_t size,
+                                  const DeviceIo& io) {
+  ReadAhead pieces{io, size};
+  Sha256 sum;
+  while (auto piece = pieces.next()) {
+    sum.update(piece->buffer.first(piece->count));
+    report(request, piece->offset + piece->count, kWriteShare, 100 - kWriteShare);
+    pieces.give_back(*std::move(piece));
+  }
+  PATCHBAY_CHECK(pieces.status());
+  PATCHBAY_TRY(const auto digest, finished(sum));
+  return to_hex(digest);
 }
 
 Status read_back(const ImageRequest& request, const Arrived& arrived, const DeviceIo& io) {
-  const auto rest = 100 - kWriteShare;
-  const auto middle = arrived.middle;
-  Result<Digest> first = arrived.until_middle;
-  std::jthread other;
-  if (middle != 0) other = std::jthread{[&] { first = sum_of(io, 0, middle, Sha256{}, {}); }};
-  const auto second =
-      sum_of(io, middle, arrived.size, middle != 0 ? arrived.from_middle->fork() : Sha256{},
-             [&](std::uint64_t bytes) {
-               report(request, middle != 0 ? bytes * 2 : bytes, kWriteShare, rest);
-             });
-  if (other.joinable()) other.join();
-  PATCHBAY_TRY(const auto have_first, std::move(first));
-  PATCHBAY_CHECK(compare(request.target, have_first, arrived.until_middle));
-  PATCHBAY_TRY(const auto have_whole, second);
-  return compare(request.target, have_whole, arrived.whole);
+  PATCHBAY_TRY(const auto have, sum_on_device(request, arrived.size, io));
+  if (have == arrived.sum) return Done{};
+  const auto& path = request.target.path;
+  if (request.expected_sum.empty())
+    return Error{"what was written to " + path + " does not come back from there: SHA-256 " + have +
+                 " instead of " + arrived.sum + "; is the device worn out?"};
+  return Error{"what is on " + path + " now has the SHA-256 " + have +
+               ", but the artifact's rootfs-image.checksum says " + arrived.sum +
+               "; either the artifact was made wrong, or the device is worn out"};
 }
 
 }  // namespace
@@ -277,7 +299,7 @@ Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource&
   PATCHBAY_CHECK(io.settle());
   PATCHBAY_TRY(const auto arrived, take_in(request, source, io));
   // Where nothing was written, all of it has been read from there and compared already.
-  const WrittenImage image{arrived.size, arrived.written, hex(arrived.whole)};
+  const WrittenImage image{arrived.size, arrived.written, arrived.sum};
   if (arrived.written == 0) return image;
   PATCHBAY_CHECK(io.settle());
   PATCHBAY_CHECK(read_back(request, arrived, io));

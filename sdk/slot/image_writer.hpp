@@ -21,7 +21,7 @@ struct ImageRequest {
   SlotDevice target;
   /// Bytes that will come, where that is known. Then nothing is written if they do not fit.
   std::optional<std::uint64_t> size{};
-  /// SHA-256 in hex that the image has to have, where that is known.
+  /// SHA-256 in hex that the image has to have, where that is known. Nobody hashes the stream then.
   std::string expected_sum{};
   ImageProgress progress{};
 };
@@ -29,11 +29,11 @@ struct ImageRequest {
 struct WrittenImage {
   std::uint64_t size = 0;     ///< bytes of the image
   std::uint64_t written = 0;  ///< bytes that differed from what was there, and were written
-  std::string sum;            ///< SHA-256 of what was read back, in hex
+  std::string sum;            ///< its SHA-256 in hex: as promised, or as it came
 };
 
 /// Puts an image at the start of a device that nobody else uses, reads it back, and compares the
-/// SHA-256 of what is there with that of what came.
+/// SHA-256 of what is there with the one promised or, without a promise, with that of what came.
 ///
 /// - What is equal already is not written, in pieces of 64 KiB. If that is all of it, comparing it
 ///   was the reading back.
