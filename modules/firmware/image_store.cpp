@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "modules/firmware/crc32.hpp"
+#include "modules/firmware/image_file.hpp"
 #include "patchbay/files.hpp"
 
 namespace patchbay::firmware {
@@ -19,7 +19,6 @@ using module::Result;
 using module::Status;
 
 constexpr std::size_t kListLimit = 1024 * 1024;
-constexpr std::size_t kImageLimit = 256UL * 1024 * 1024;
 constexpr const char* kList = "images";
 constexpr const char* kScratch = "scratch";
 constexpr const char* kNew = "new";
@@ -69,9 +68,8 @@ std::optional<Image> ImageStore::find(const std::string& version) const {
   for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
     if (entry->version != version) continue;
     Image image{module::join_path(directory_, entry->file), version, entry->size};
-    const auto content = module::read_file(image.path, kImageLimit);
-    const bool whole =
-        content && content->size() == entry->size && crc32(*content) == entry->checksum;
+    const auto sum = sum_of(image.path);
+    const bool whole = sum && *sum == ImageSum{entry->size, entry->checksum};
     return whole ? std::optional{std::move(image)} : std::nullopt;
   }
   return std::nullopt;
@@ -79,19 +77,27 @@ std::optional<Image> ImageStore::find(const std::string& version) const {
 
 Status ImageStore::add(const Image& image) {
   PATCHBAY_CHECK(make_directories());
-  PATCHBAY_TRY(const auto content, module::read_file(image.path, kImageLimit));
-  const auto checksum = crc32(content);
-  const auto file = std::to_string(checksum) + "-" + std::to_string(content.size());
-  const auto path = module::join_path(directory_, file);
+  PATCHBAY_TRY(const auto sum, sum_of(image.path));
+  const auto file = std::to_string(sum.checksum) + "-" + std::to_string(sum.size);
   const bool there = std::any_of(entries_.begin(), entries_.end(),
                                  [&](const Entry& entry) { return entry.file == file; }) &&
-                     module::exists(path);
-  if (!there) {
-    PATCHBAY_CHECK(module::require_free_space(directory_, content.size(), 2));
-    PATCHBAY_CHECK(module::replace_file(path, content, 0600));
-  }
-  entries_.push_back({image.version, file, content.size(), checksum, true});
+                     module::exists(module::join_path(directory_, file));
+  if (!there) PATCHBAY_CHECK(copy_in(image, file));
+  entries_.push_back({image.version, file, sum.size, sum.checksum, true});
   return write_list();
+}
+
+Status ImageStore::copy_in(const Image& image, const std::string& file) {
+  PATCHBAY_CHECK(module::require_free_space(directory_, image.size, 2));
+  // Left by a cut before the list named it.
+  const auto path = module::join_path(directory_, file);
+  PATCHBAY_CHECK(module::remove_tree(path));
+  module::FileAttributes attributes;
+  attributes.mode = 0600;
+  attributes.owner = ::geteuid();
+  attributes.group = ::getegid();
+  PATCHBAY_CHECK(module::copy_file(image.path, path, attributes, module::Times::now));
+  return module::sync_directory(directory_);
 }
 
 Status ImageStore::keep_only(const std::string& version) {

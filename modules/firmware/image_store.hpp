@@ -41,6 +41,7 @@ class ImageStore {
 
   explicit ImageStore(std::string directory) : directory_{std::move(directory)} {}
   module::Status make_directories();
+  module::Status copy_in(const Image& image, const std::string& file);
   module::Status write_list();
   module::Status tidy();
   module::Status remove_strangers();

@@ -6,8 +6,8 @@
 #include <optional>
 #include <thread>
 
-#include "modules/firmware/crc32.hpp"
 #include "modules/firmware/drivers.hpp"
+#include "modules/firmware/image_file.hpp"
 #include "modules/firmware/serial_link.hpp"
 #include "patchbay/files.hpp"
 
@@ -21,7 +21,6 @@ using module::Status;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint8_t kProtocol = 1;
-constexpr std::size_t kImageLimit = 256UL * 1024 * 1024;
 constexpr std::chrono::milliseconds kPause{50};
 
 enum class Ask : std::uint8_t { hello = 1, enter, erase, write, verify, start, read };
@@ -81,27 +80,27 @@ class SerialDriver final : public Driver {
 
   Status write(const Image& image, const Progress& progress) override {
     PATCHBAY_TRY(const auto hello, greet());
-    PATCHBAY_TRY(const auto content, module::read_file(image.path, kImageLimit));
+    PATCHBAY_TRY(auto content, ImageReader::open(image.path));
     std::string length;
     put(length, static_cast<std::uint32_t>(content.size()), 4);
     PATCHBAY_CHECK(must(Ask::erase, length, description_.erase));
-    const std::size_t most = hello.most - 4;
-    for (std::size_t at = 0; at < content.size(); at += most) {
+    for (std::uint64_t at = 0; true;) {
+      PATCHBAY_TRY(const auto piece, content.next(hello.most - 4));
+      if (piece.empty()) return Done{};
       std::string data;
       put(data, static_cast<std::uint32_t>(at), 4);
-      data += content.substr(at, most);
-      PATCHBAY_CHECK(must(Ask::write, data, description_.answer));
+      PATCHBAY_CHECK(must(Ask::write, data.append(piece), description_.answer));
       progress(static_cast<unsigned>(at * 100 / content.size()));
+      at += piece.size();
     }
-    return Done{};
   }
 
   Status verify(const Image& image) override {
     PATCHBAY_CHECK(greet());
-    PATCHBAY_TRY(const auto content, module::read_file(image.path, kImageLimit));
+    PATCHBAY_TRY(const auto sum, sum_of(image.path));
     std::string data;
-    put(data, static_cast<std::uint32_t>(content.size()), 4);
-    put(data, crc32(content), 4);
+    put(data, static_cast<std::uint32_t>(sum.size), 4);
+    put(data, sum.checksum, 4);
     return must(Ask::verify, data, description_.erase);
   }
 
@@ -113,7 +112,7 @@ class SerialDriver final : public Driver {
   Result<bool> read(const std::string& path) override {
     PATCHBAY_TRY(const auto hello, greet());
     if (hello.length == 0) return false;
-    std::string content;
+    PATCHBAY_TRY(auto content, ImageWriter::create(path));
     while (content.size() < hello.length) {
       const auto left = hello.length - static_cast<std::uint32_t>(content.size());
       std::string data;
@@ -123,9 +122,9 @@ class SerialDriver final : public Driver {
       if (answer.reason == kUnknownCommand) return false;
       if (answer.reason != 0 || answer.data.empty() || answer.data.size() > left)
         return Error{"the device at " + port_ + " does not give its firmware: " + answer.text};
-      content += answer.data;
+      PATCHBAY_CHECK(content.add(answer.data));
     }
-    PATCHBAY_CHECK(module::replace_file(path, content, 0600));
+    PATCHBAY_CHECK(content.finish());
     return true;
   }
 

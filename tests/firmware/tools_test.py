@@ -102,6 +102,25 @@ class Commands(bench.Case):
         self.assertEqual(self.call("SupportsRollback").stdout, "No\n")
         self.assertIn("no firmware 1.0 is kept", self.call("ArtifactRollback", code=1).stderr)
 
+    def memory_of_install(self, padding):
+        """Peak KiB of an update and the way back, with so many bytes behind the firmware."""
+        peak = 0
+        for version in ("2.0", "1.0"):
+            self.new_tree(version, allow_downgrade=True)
+            # Made by the kernel: what this process has in memory would count for its children.
+            os.truncate(self.path("tree/files/motor.bin"), len(bench.firmware(version)) + padding)
+            for state in ("ArtifactInstall", "ArtifactCommit", "Cleanup"):
+                process = self.start(state)
+                _, process.returncode, usage = os.wait4(process.pid, 0)
+                self.assertEqual(process.returncode, 0, state)
+                peak = max(peak, usage.ru_maxrss)
+        return peak
+
+    def test_memory_does_not_follow_the_size_of_firmware(self):
+        self.steps(read="[motorctl, read, '{dir}', '{image}']", verify="[motorctl, verify, '{dir}', '{image}']")
+        small = self.memory_of_install(0)
+        self.assertLess(self.memory_of_install(64 << 20), small + (8 << 10))
+
     def test_failing_command_is_named_and_undone(self):
         self.steps(read="[motorctl, read, '{dir}', '{image}']")
         self.write("fail-write", "")
