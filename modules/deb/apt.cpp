@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "modules/deb/disk.hpp"
 #include "modules/deb/tools.hpp"
@@ -38,6 +39,23 @@ Result<std::string> index_entry(const Package& package, const std::string& name)
 std::string word_at(const std::string& line, std::size_t at) {
   const auto end = line.find_first_of(" ])", at);
   return line.substr(at, end == std::string::npos ? end : end - at);
+}
+
+/// What apt says that the packages depend on and cannot get; only the beginning of a long list.
+std::string unmet_in(const std::string& output) {
+  constexpr int kMostReasons = 3;
+  std::string reasons;
+  int count = 0;
+  bool listing = false;
+  for (const std::string& line : lines_of(output)) {
+    if (!listing || !line.starts_with(' ')) {
+      listing = line == "The following packages have unmet dependencies:";
+      continue;
+    }
+    if (count++ == kMostReasons) return reasons + " ...";
+    reasons += (reasons.empty() ? "" : "; ") + line.substr(line.find_first_not_of(' '));
+  }
+  return reasons;
 }
 
 }  // namespace
@@ -162,11 +180,13 @@ Result<std::vector<Change>> Apt::simulate() const {
   arguments.insert(arguments.end(), {"--simulate", "--allow-change-held-packages", "install"});
   const auto packages = wanted();
   arguments.insert(arguments.end(), packages.begin(), packages.end());
-  PATCHBAY_TRY(
-      const auto output,
-      output_of("apt-get", std::move(arguments))
-          .context("the packages cannot be installed here (see the log for apt's reasons)"));
-  return parse_simulation(output);
+  PATCHBAY_TRY(const auto exit, capture("apt-get", std::move(arguments)));
+  if (exit.output.size() >= kMostOutput) return Error{"apt would change too many packages"};
+  if (exit.success()) return parse_simulation(exit.output);
+  std::fputs(exit.output.c_str(), stderr);
+  const std::string reasons = unmet_in(exit.output);
+  return Error{"the packages cannot be installed here" +
+               (reasons.empty() ? " (see the log for apt's reasons)" : ": " + reasons)};
 }
 
 Status Apt::install() const {

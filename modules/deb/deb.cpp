@@ -40,7 +40,15 @@ constexpr const char* kRestored = "restored";
 constexpr const char* kDatabase = "/var/lib/dpkg";
 constexpr const char* kRebootRequired = "/run/reboot-required";
 /// What runs on in its old version until the machine starts anew.
-constexpr std::array kNeedReboot{"linux-image-", "libc6", "systemd", "dbus", "udev"};
+constexpr std::array kNeedReboot{"linux-image-",
+                                 "linux-dtb-",
+                                 "raspberrypi-kernel",
+                                 "raspberrypi-bootloader",
+                                 "raspi-firmware",
+                                 "libc6",
+                                 "systemd",
+                                 "dbus",
+                                 "udev"};
 
 Result<Request> request_of(const Context& context) {
   PATCHBAY_TRY(const auto meta_data, context.meta_data());
@@ -140,20 +148,29 @@ Status check_space(const Context& context, const std::vector<Package>& packages,
   return require_room_for(files).context("room for the packages");
 }
 
-/// Whether each package is, whole, in the version that `wanted` picks of its change.
+/// Whether each package is, whole, in the version that `wanted` picks of its change. The error
+/// names the first ones that are not.
 Status verify(const std::vector<Change>& changes, std::string Change::*wanted) {
+  constexpr int kMostNamed = 5;
+  std::string wrong;
+  int named = 0;
   for (const Change& change : changes) {
     PATCHBAY_TRY(const auto now, installed(change.package));
     if (now.version == change.*wanted && now.whole) continue;
+    if (named++ == kMostNamed) {
+      wrong += " ...";
+      break;
+    }
     const std::string have = now.version.empty() ? "not installed" : now.version;
     const std::string want = (change.*wanted).empty() ? "no version of it" : change.*wanted;
-    return Error{change.package + " is " + have + (now.whole ? "" : ", not fully installed") +
-                 ", wanted " + want};
+    wrong += (wrong.empty() ? "" : "; ") + change.package + " is " + have +
+             (now.whole ? "" : ", not fully installed") + ", wanted " + want;
   }
-  return Done{};
+  return wrong.empty() ? Status{Done{}} : Error{wrong};
 }
 
-bool needs_reboot_for(const std::string& package) {
+bool needs_reboot_for(const std::string& full_name) {
+  const std::string package = full_name.substr(0, full_name.find(':'));
   return std::any_of(kNeedReboot.begin(), kNeedReboot.end(), [&](const char* name) {
     const std::string prefix{name};
     return prefix.back() == '-' ? package.starts_with(prefix) : package == prefix;
@@ -187,7 +204,7 @@ class Deb final : public module::Module {
     for (const Change& change : changes)
       context.log(deb::describe(change));
     PATCHBAY_CHECK(hold_services(request));
-    PATCHBAY_CHECK(apt.install());
+    PATCHBAY_CHECK(install_with(apt, changes));
     PATCHBAY_CHECK(allow_services());
     PATCHBAY_CHECK(restart_units(request.restart_units));
     PATCHBAY_CHECK(verify(changes, &Change::to));
@@ -273,6 +290,14 @@ class Deb final : public module::Module {
     PATCHBAY_CHECK(check_space(context, packages, changes));
     PATCHBAY_CHECK(keep(context, journal, changes, packages));
     return changes;
+  }
+
+  static Status install_with(const Apt& apt, const std::vector<Change>& changes) {
+    const auto installed = apt.install();
+    if (installed) return Done{};
+    const auto state = verify(changes, &Change::to);
+    return Error{installed.error().message() + (state ? "" : "; " + state.error().message()) +
+                 "; the log has the words of apt and dpkg"};
   }
 
   /// A dpkg that was cut, by us or by anybody, keeps apt from doing anything.

@@ -31,12 +31,16 @@ std::string escaped(std::string version) {
   return version;
 }
 
-/// Whether the .deb at `path` is that version of the package.
-bool is_package(const std::string& path, const std::string& name, const std::string& version) {
+/// Whether the .deb at `path` is what is installed, and not another build of the same version.
+bool is_package(const std::string& path, const std::string& package, const std::string& version) {
   if (!module::exists(path)) return false;
   const auto control = output_of("dpkg-deb", {"--field", path});
-  return control && field_of(*control, "Package") == name &&
-         field_of(*control, "Version") == version;
+  if (!control || field_of(*control, "Package") != package.substr(0, package.find(':')) ||
+      field_of(*control, "Version") != version)
+    return false;
+  const auto sums = output_of("dpkg-deb", {"--info", path, "md5sums"});
+  const auto sums_here = output_of("dpkg-query", {"--control-show", package, "md5sums"});
+  return sums && sums_here && *sums == *sums_here;
 }
 
 /// Those paths that a package would make; directories come before what is in them.
@@ -126,7 +130,8 @@ Status Pool::keep_package(const Change& change) const {
                output_of("dpkg-query", {"--show", "--showformat=${Architecture}", change.package}));
   const std::string cached =
       kCache + name + "_" + escaped(change.from) + "_" + architecture + ".deb";
-  if (is_package(cached, name, change.from)) return copy_with_mode(cached, path_of(change), 0600);
+  if (is_package(cached, change.package, change.from))
+    return copy_with_mode(cached, path_of(change), 0600);
   return pack(change.package, contents, directory_, path_of(change));
 }
 

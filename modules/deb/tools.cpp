@@ -20,8 +20,6 @@ using module::Status;
 
 constexpr std::array kTools{"apt-get",    "apt-mark",  "dpkg", "dpkg-deb",
                             "dpkg-query", "sha256sum", "tar"};
-/// Of a program's output no more is kept (patchbay/run.hpp).
-constexpr std::size_t kMostOutput = 1U << 20U;
 constexpr const char* kFrontendLock = "/var/lib/dpkg/lock-frontend";
 constexpr const char* kDatabaseLock = "/var/lib/dpkg/lock";
 
@@ -94,15 +92,18 @@ Result<std::string> output_of(const std::string& name, std::vector<std::string> 
   return Error{name + " prints more than this module can read"};
 }
 
-Result<std::string> first_output_of(const std::string& name, std::vector<std::string> arguments) {
+Result<module::ProgramExit> capture(const std::string& name, std::vector<std::string> arguments) {
   module::Program program;
   PATCHBAY_TRY(program.path, find_tool(name));
   program.arguments = std::move(arguments);
   program.working_directory = "/";
   program.output = module::Program::Output::capture;
-  PATCHBAY_TRY(auto exit, module::run(program));
+  return module::run(program);
+}
+
+Result<std::string> first_output_of(const std::string& name, std::vector<std::string> arguments) {
+  PATCHBAY_TRY(auto exit, capture(name, std::move(arguments)));
   if (exit.success()) return std::move(exit.output);
-  // apt, for one, gives its reasons there.
   std::fputs(exit.output.c_str(), stderr);
   return Error{name + ": " + exit.describe()};
 }

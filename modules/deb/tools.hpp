@@ -20,6 +20,11 @@ module::Status require_tools();
 module::Status run_tool(const std::string& name, std::vector<std::string> arguments,
                         const std::string& input = {});
 
+/// Of a program's output no more is kept (patchbay/run.hpp).
+constexpr std::size_t kMostOutput = 1U << 20U;
+/// Runs `name` and keeps what it prints; how it ended is up to the caller.
+module::Result<module::ProgramExit> capture(const std::string& name,
+                                            std::vector<std::string> arguments);
 /// What `name` prints; a failure is an error, and so is more than a MiB.
 module::Result<std::string> output_of(const std::string& name, std::vector<std::string> arguments);
 /// The same, of which only the first MiB is there; its last line may be cut.

@@ -43,6 +43,9 @@ class Conditions(deb_system.DebCase):
         packages.add("filler", "1.0", extra={"preinst": "head -c 3000000 /dev/zero > /usr/share/small/full"})
         for path in ("build/loader_1.0/boot/vmlinuz", "build/filler_1.0/usr/share/small/large"):
             cls.base.write(path, "x" * 3_000_000)
+        own = cls.base.run("dpkg --print-architecture").strip()
+        for architecture in (own, deb_system.FOREIGN):
+            packages.add("udev", "1:999", architecture=architecture, beside_others=True)
         packages.build()
 
     def assert_refused(self, wanted, *debs, meta=None):
@@ -87,7 +90,7 @@ class Conditions(deb_system.DebCase):
 
     def test_what_is_missing_comes_from_the_repositories_if_the_artifact_says_so(self):
         self.repository("nowhere_1.0")
-        self.assert_refused("cannot be installed here", "demo_3.0")
+        self.assert_refused("cannot be installed here: demo : Depends: nowhere but it is not installable", "demo_3.0")
         self.install("demo_3.0", meta={"repositories": True})
         self.assertEqual((self.version(), self.version("nowhere")), ("ii 3.0", "ii 1.0"))
         self.run_in("patchbay rollback")
@@ -123,6 +126,7 @@ class Conditions(deb_system.DebCase):
         said = self.run_in("mount -t tmpfs -o size=5m tmpfs /usr/share/small; patchbay install /tmp/new.mender; "
                            "ls /usr/share/small; cat /var/lib/mender/deployments.*.log")
         self.assertIn("as it was before", said)
+        self.assertRegex(said, "apt-get: exit code 100; .*filler is not installed, wanted 1.0")
         self.assertIn("No space left on device", said)
         self.assertNotIn("large", said.split("\n"))
         self.assert_old()
@@ -195,6 +199,20 @@ class Conditions(deb_system.DebCase):
                 self.assertEqual(self.version(), "ii 2.1")
                 self.run_in("patchbay rollback")
                 self.assertEqual(self.version(), "ii 1:0.5")
+
+    def test_another_build_of_the_same_version_in_the_cache_of_apt_is_not_what_was_there(self):
+        self.run_in("dpkg-deb -R /debs/demo_1.0.deb /tmp/other && cd /tmp/other && echo other > usr/share/demo/version && "
+                    "md5sum usr/share/demo/version > DEBIAN/md5sums && "
+                    "dpkg-deb -Zgzip -b . /var/cache/apt/archives/demo_1.0_all.deb && rm -r /tmp/other")
+        self.install("demo_2.0", "libdemo_2.0")
+        self.run_in("patchbay rollback")
+        self.assert_old()
+
+    def test_a_package_that_needs_a_reboot_for_each_of_two_architectures(self):
+        own = self.run_in("dpkg --print-architecture").strip()
+        self.run_in("dpkg --add-architecture %s && test ! -e /run/reboot-required" % deb_system.FOREIGN)
+        said = self.install("udev_1:999_" + own, "udev_1:999_" + deb_system.FOREIGN, code=4)
+        self.assertIn("reboot", said)
 
     def test_one_package_in_two_versions_is_refused(self):
         self.assert_refused("the payload has demo twice, 2.0 and 2.1", "demo_2.0", "libdemo_2.0", "demo_2.1")

@@ -124,8 +124,10 @@ class Packages:
 
     def build(self):
         """In /debs, all that was added."""
-        self.system.run("mkdir -p /debs && cd /build && for name in %s; do "
-                        "dpkg-deb -Zgzip -z1 --root-owner-group -b $name /debs/$name.deb || exit; done" % " ".join(self.sources))
+        # Sums as debhelper makes them; names that md5sum would have to escape are no matter of these tests.
+        sums = "find * -name DEBIAN -prune -o -path etc -prune -o -type f ! -name '*\\\\*' -exec md5sum {} + > DEBIAN/md5sums"
+        self.system.run("mkdir -p /debs && cd /build && for name in %s; do (cd $name && %s) && "
+                        "dpkg-deb -Zgzip -z1 --root-owner-group -b $name /debs/$name.deb || exit; done" % (" ".join(self.sources), sums))
 
     def add(self, name, version, depends="", conflicts="", replaces="", conffile="", architecture="all", beside_others=False, extra=None,
             installed_kib=10, fields=()):
