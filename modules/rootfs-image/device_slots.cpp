@@ -9,23 +9,10 @@
 namespace patchbay::rootfs_image {
 namespace {
 
-using module::Done;
 using module::Error;
 using module::Result;
 using module::Status;
 using slot::SlotDevice;
-
-// "ubi0:name", "ubi0_1" and "/dev/ubi0_1" are how UBIFS is mounted.
-bool is_mounted_from(const std::string& source, const SlotDevice& device) {
-  if (source.empty() || source == "none") return false;
-  if (source == device.path || "/dev/" + source == device.path) return true;
-  if (device.kind != slot::Kind::ubi_volume || !device.number) return false;
-  const auto colon = source.find(':');
-  if (!source.starts_with("ubi") || colon == std::string::npos) return false;
-  const auto volume = source.substr(0, colon) + "_" + std::to_string(*device.number);
-  const auto name = module::read_file("/sys/class/ubi/" + volume + "/name", 256);
-  return "/dev/" + volume == device.path && name && *name == source.substr(colon + 1) + "\n";
-}
 
 bool holds_root(const SlotDevice& device, const std::string& root, dev_t mounted) {
   if (slot::stands_on(mounted, device)) return true;
@@ -36,7 +23,7 @@ bool holds_root(const SlotDevice& device, const std::string& root, dev_t mounted
   for (const auto& mount : *all) {
     if (mount.where == root) source = mount.source;
   }
-  return is_mounted_from(source, device);
+  return slot::is_mounted_from(source, device);
 }
 
 std::optional<std::string> root_of_command_line() {

@@ -178,52 +178,6 @@ Status check_arrived(const ImageRequest& request, const Arrived& arrived) {
   return Done{};
 }
 
-// A UBI volume cannot be changed in places: the kernel takes all of it, from its first byte on.
-Result<Arrived> take_in_volume(const ImageRequest& request, const ImageSource& source,
-                               DeviceIo& io) {
-  if (!request.size)
-    return Error{"a UBI volume can be written only if the client announces the image's size"};
-  PATCHBAY_CHECK(io.begin_volume_update(*request.size));
-  Arrived arrived;
-  StreamSum sum{request.expected_sum};
-  const Buffer buffer;
-  while (true) {
-    PATCHBAY_TRY(const auto count, fill(source, buffer.all()));
-    if (count == 0) break;
-    PATCHBAY_CHECK(check_size(request, arrived.size + count));
-    PATCHBAY_CHECK(io.write(buffer.first(count), arrived.size));
-    sum.update(buffer.first(count));
-    arrived.size += count;
-    report(request, arrived.size, 0, kWriteShare);
-  }
-  arrived.written = arrived.size;
-  PATCHBAY_TRY(arrived.sum, sum.finish());
-  PATCHBAY_CHECK(check_arrived(request, arrived));
-  return arrived;
-}
-
-Result<Arrived> take_in(const ImageRequest& request, const ImageSource& source, DeviceIo& io) {
-  if (request.target.kind == Kind::ubi_volume) return take_in_volume(request, source, io);
-  Arrived arrived;
-  Comparer comparer{io};
-  StreamSum sum{request.expected_sum};
-  while (true) {
-    PATCHBAY_TRY(auto piece, comparer.take());
-    PATCHBAY_TRY(piece.count, fill(source, piece.buffer.all()));
-    if (piece.count == 0) break;
-    piece.offset = arrived.size;
-    arrived.size += piece.count;
-    PATCHBAY_CHECK(check_size(request, arrived.size));
-    sum.update(piece.buffer.first(piece.count));
-    report(request, arrived.size, 0, kWriteShare);
-    comparer.give(std::move(piece));
-  }
-  PATCHBAY_TRY(arrived.written, comparer.finish());
-  PATCHBAY_TRY(arrived.sum, sum.finish());
-  PATCHBAY_CHECK(check_arrived(request, arrived));
-  return arrived;
-}
-
 /// Reads the front of the device ahead, on a thread of its own, so that it overlaps with hashing.
 class ReadAhead {
  public:
@@ -276,6 +230,75 @@ Result<std::string> sum_on_device(const ImageRequest& request, std::uint64_t siz
   PATCHBAY_CHECK(pieces.status());
   PATCHBAY_TRY(const auto digest, finished(sum));
   return to_hex(digest);
+}
+
+// Known before the image comes only if its sum is promised. A volume whose update was cut cannot be
+// read, and holds nothing.
+bool holds_already(const ImageRequest& request, const DeviceIo& io) {
+  if (request.expected_sum.empty()) return false;
+  auto quiet = request;
+  quiet.progress = {};
+  const auto sum = sum_on_device(quiet, *request.size, io);
+  return sum && *sum == request.expected_sum;
+}
+
+Status require_equal(const ImageRequest& request, std::span<const std::byte> fresh,
+                     std::uint64_t offset, const DeviceIo& io) {
+  const Buffer old;
+  PATCHBAY_CHECK(io.read(old.first(fresh.size()), offset));
+  if (std::memcmp(old.all().data(), fresh.data(), fresh.size()) == 0) return Done{};
+  return Error{
+      "the image does not have the SHA-256 that the artifact's rootfs-image.checksum says, " +
+      request.expected_sum + "; the artifact was made wrong"};
+}
+
+// A UBI volume cannot be changed in places: the kernel takes all of it, from its first byte on.
+Result<Arrived> take_in_volume(const ImageRequest& request, const ImageSource& source,
+                               DeviceIo& io) {
+  if (!request.size)
+    return Error{"a UBI volume can be written only if the client announces the image's size"};
+  const bool there = holds_already(request, io);
+  if (!there) PATCHBAY_CHECK(io.begin_volume_update(*request.size));
+  Arrived arrived;
+  StreamSum sum{request.expected_sum};
+  const Buffer buffer;
+  while (true) {
+    PATCHBAY_TRY(const auto count, fill(source, buffer.all()));
+    if (count == 0) break;
+    PATCHBAY_CHECK(check_size(request, arrived.size + count));
+    const auto bytes = buffer.first(count);
+    PATCHBAY_CHECK(there ? require_equal(request, bytes, arrived.size, io)
+                         : io.write(bytes, arrived.size));
+    sum.update(bytes);
+    arrived.size += count;
+    report(request, arrived.size, 0, kWriteShare);
+  }
+  if (!there) arrived.written = arrived.size;
+  PATCHBAY_TRY(arrived.sum, sum.finish());
+  PATCHBAY_CHECK(check_arrived(request, arrived));
+  return arrived;
+}
+
+Result<Arrived> take_in(const ImageRequest& request, const ImageSource& source, DeviceIo& io) {
+  if (request.target.kind == Kind::ubi_volume) return take_in_volume(request, source, io);
+  Arrived arrived;
+  Comparer comparer{io};
+  StreamSum sum{request.expected_sum};
+  while (true) {
+    PATCHBAY_TRY(auto piece, comparer.take());
+    PATCHBAY_TRY(piece.count, fill(source, piece.buffer.all()));
+    if (piece.count == 0) break;
+    piece.offset = arrived.size;
+    arrived.size += piece.count;
+    PATCHBAY_CHECK(check_size(request, arrived.size));
+    sum.update(piece.buffer.first(piece.count));
+    report(request, arrived.size, 0, kWriteShare);
+    comparer.give(std::move(piece));
+  }
+  PATCHBAY_TRY(arrived.written, comparer.finish());
+  PATCHBAY_TRY(arrived.sum, sum.finish());
+  PATCHBAY_CHECK(check_arrived(request, arrived));
+  return arrived;
 }
 
 Status read_back(const ImageRequest& request, const Arrived& arrived, const DeviceIo& io) {

@@ -41,7 +41,8 @@ struct WrittenImage {
 ///   system of a regular file cannot do that, every 8 MiB are synced before the next. Memory in use
 ///   is 5 MiB, whatever the image's size.
 /// - What lies behind the image on the device stays as it is.
-/// - A UBI volume is written as a whole, with the kernel's volume update.
+/// - A UBI volume is written as a whole, with the kernel's volume update; not at all if it has the
+///   image already and the sum of that is expected.
 ///
 /// Everything is on the device when it returns. Uses one more thread while it runs. After an error
 /// the device holds something between old and new.

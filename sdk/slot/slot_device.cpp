@@ -129,14 +129,20 @@ Result<SlotDevice> look_at_ubi(SlotDevice device, const std::string& what) {
   return device;
 }
 
-std::string users_of(const SlotDevice& device) {
+// Where the device is mounted, as far as we can see it.
+std::optional<std::string> mount_of(const SlotDevice& device) {
   const auto all = mounts();
-  if (all) {
-    for (const auto& mount : *all) {
-      if (mount.device == device.device || mount.source == device.path)
-        return "it is mounted at " + mount.where + "; unmount it first";
-    }
+  if (!all) return std::nullopt;
+  for (const auto& mount : *all) {
+    const bool is_it = device.kind == Kind::block && mount.device == device.device;
+    if (is_it || is_mounted_from(mount.source, device)) return mount.where;
   }
+  return std::nullopt;
+}
+
+std::string users_of(const SlotDevice& device) {
+  if (const auto where = mount_of(device))
+    return "it is mounted at " + *where + "; unmount it first";
   const auto sysfs = sysfs_directory(device.device, device.kind);
   const auto holders = module::list_directory(sysfs + "/holders");
   if (holders && !holders->empty()) return holders->front() + " stands on it";
@@ -236,7 +242,24 @@ bool stands_on(dev_t mounted, const SlotDevice& device) {
   return device.kind == Kind::block && stands_on_block(mounted, device.device, 0);
 }
 
+bool is_mounted_from(const std::string& source, const SlotDevice& device) {
+  if (source.empty() || source == "none") return false;
+  if (source == device.path || "/dev/" + source == device.path) return true;
+  if (device.kind != Kind::ubi_volume || !device.number) return false;
+  constexpr std::string_view kBlockDevice = "/dev/ubiblock";
+  if (source.starts_with(kBlockDevice))
+    return "/dev/ubi" + source.substr(kBlockDevice.size()) == device.path;
+  const auto colon = source.find(':');
+  if (!source.starts_with("ubi") || colon == std::string::npos) return false;
+  const auto volume = source.substr(0, colon) + "_" + std::to_string(*device.number);
+  return "/dev/" + volume == device.path &&
+         attribute("/sys/class/ubi/" + volume + "/name") == source.substr(colon + 1);
+}
+
 Result<Fd> open_exclusively(const SlotDevice& device, int flags) {
+  // UBI knows no O_EXCL, and lets us open a volume that is mounted for reading only.
+  if (device.kind == Kind::ubi_volume && mount_of(device))
+    return Error{device.path + " is in use: " + users_of(device)};
   const int exclusive = device.kind == Kind::block && device.use == Use::alone ? O_EXCL : 0;
   Fd fd{::open(device.path.c_str(), flags | exclusive | O_CLOEXEC)};
   if (fd) return fd;

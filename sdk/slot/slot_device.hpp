@@ -52,6 +52,10 @@ module::Result<SlotDevice> find_device(const std::string& configured, const std:
 /// dm-verity, dm-crypt), by the kernel's own account.
 bool stands_on(dev_t mounted, const SlotDevice& device);
 
+/// Whether `source`, of a mount, is this device: its path, or how file systems name a UBI volume
+/// ("ubi0:rootfs", "ubi0_1", "/dev/ubiblock0_1").
+bool is_mounted_from(const std::string& source, const SlotDevice& device);
+
 /// Opens the device for writing by nobody else (as far as its `use` says). The error says who has
 /// it: where it is mounted, or which device stands on it.
 module::Result<module::Fd> open_exclusively(const SlotDevice& device, int flags);
