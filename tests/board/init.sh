@@ -6,15 +6,16 @@ mount -t sysfs sys /sys
 mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
 mkdir /run/lock
-mount -t vfat -o utf8=0 /dev/vda1 /boot/efi || exec /bin/reboot -f
-mount -t ext4 /dev/vda4 /data || exec /bin/reboot -f
+while read -r device place type options; do
+  mount -t "$type" -o "$options" "$device" "$place" || exec /bin/reboot -f
+done < /etc/mounts
 stty raw -echo < /dev/ttyS1
 # Feeds the watchdog as long as the system is well.
 (exec 3> /dev/watchdog; while sleep 3; do echo >&3; done) < /dev/null > /dev/null 2>&1 &
 exec < /dev/ttyS1 > /dev/ttyS1 2>&1
 # The client without a terminal, and its exit code.
 client() { patchbay "$@" > /run/said 2>&1; code=$?; cat /run/said; return $code; }
-echo "BOARD-UP $(cat /etc/version) on $(sed 's/.*root=\([^ ]*\).*/\1/' /proc/cmdline)"
+echo "BOARD-UP $(cat /etc/version) on $(sed -n 's,^\([^ ]*\) / .*,\1,p' /proc/mounts | tail -n 1)"
 while read -r number line; do
   eval "$line"
   echo "BOARD-DONE $number $?"

@@ -15,11 +15,11 @@ configfile (hd0,msdos1)/grub.cfg
 FIRST = {"bootcount": "0", "mender_boot_part": "2", "upgrade_available": "0"}
 
 
-def partition_table(boot_code=b""):
-    """A master boot record with our four partitions."""
+def partition_table(partitions, boot_code=b"", first_kind=0x0e):
+    """A master boot record with these partitions, (start, size) in MiB; the first is for FAT."""
     record = bytearray(boot_code.ljust(SECTOR, b"\0"))
-    for index, (start, size) in enumerate(PARTITIONS):
-        kind = 0x0e if index == 0 else 0x83
+    for index, (start, size) in enumerate(partitions):
+        kind = first_kind if index == 0 else 0x83
         struct.pack_into("<BBBBBBBBII", record, 446 + 16 * index, 0, 0, 0, 0, kind, 0, 0, 0,
                          start * MEBI // SECTOR, size * MEBI // SECTOR)
     record[510:512] = b"\x55\xaa"
@@ -29,6 +29,9 @@ def partition_table(boot_code=b""):
 class Grub:
     """Debian's GRUB for BIOS, with Mender's two-copy environment on the boot partition."""
     name = "GRUB"
+    kernel_kind = "cloud-amd64"
+    partitions = PARTITIONS
+    root_a = "/dev/vda2"
     needed = ("grub-mkimage", "grub-editenv")
     needed_files = {"/usr/lib/grub/i386-pc/boot.img": "grub-pc-bin"}
     print_variables = "cat /boot/efi/grub-mender-grubenv/mender_grubenv1/env"
@@ -59,7 +62,7 @@ class Grub:
         if len(core) > MEBI - SECTOR:
             raise RuntimeError("GRUB does not fit in front of the first partition")
         with open(disk, "r+b") as file:
-            file.write(partition_table(boot_code))
+            file.write(partition_table(self.partitions, boot_code))
             file.write(core)
 
 
@@ -67,6 +70,9 @@ class UBoot:
     """Debian's U-Boot for QEMU, in the place of the BIOS. That build keeps no environment of its own;
     boot.cmd keeps it, in the redundant format of U-Boot and its tools, in front of the first partition."""
     name = "U-Boot"
+    kernel_kind = "cloud-amd64"
+    partitions = PARTITIONS
+    root_a = "/dev/vda2"
     rom = "/usr/lib/u-boot/qemu-x86/u-boot.rom"
     needed = ("mkimage", "fw_setenv")
     needed_files = {rom: "u-boot-qemu"}
@@ -96,7 +102,7 @@ class UBoot:
 
     def install(self, disk, directory):
         with open(disk, "r+b") as file:
-            file.write(partition_table())
+            file.write(partition_table(self.partitions))
             with open(self.second_stage(os.path.join(directory, "second-stage"), "one"), "rb") as stage:
                 file.seek(self.areas[0])
                 file.write(stage.read())

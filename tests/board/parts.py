@@ -8,27 +8,55 @@ import shutil
 from build import DISK_SIZE, MEBI, PARTITIONS, run, script, write
 from loaders import UBoot
 
-MODULES = ("virtio_pci", "virtio_blk", "vfat", "nls_cp437", "nls_ascii", "softdog")
 ROOT_SIZE = 36  # MiB; what is not in the image need not be hashed and copied
-# Late, because it counts by the wall's clock and the machine may be busy.
-OPTIONS = "soft_margin=120 nowayout=1"
-TOOLS = ("fw_printenv", "fw_setenv")
-NEEDED = ("qemu-system-x86_64", "mke2fs", "mkfs.vfat", "mcopy", "cpio", "busybox", "modprobe", *TOOLS)
+NEEDED = ("qemu-system-x86_64", "mke2fs", "mkfs.vfat", "mcopy", "cpio", "busybox", "modprobe", "fw_setenv")
 
 
-def kernel():
-    """The newest of Debian's kernels here that has its modules; None if there is none."""
-    found = [path for path in sorted(glob.glob("/boot/vmlinuz-*-cloud-*"))
-             if os.path.isdir("/lib/modules/" + path.split("vmlinuz-")[1])]
+def version_of(image):
+    return image.split("vmlinuz-")[1]
+
+
+def kernel(kind):
+    """The newest of Debian's kernels of that kind here that has its modules; None if there is none."""
+    found = [path for path in sorted(glob.glob("/boot/vmlinuz-*[0-9]-%s" % kind))
+             if os.path.isdir("/lib/modules/" + version_of(path))]
     return found[-1] if found else None
 
 
 def missing(loader):
     """What is not here and needed; empty if the board can be built."""
     lack = [tool for tool in (*NEEDED, *loader.needed) if not shutil.which(tool)]
-    if not kernel():
-        lack.append("a kernel in /boot (linux-image-cloud-amd64)")
+    if not kernel(loader.kernel_kind):
+        lack.append("a kernel in /boot (linux-image-%s)" % loader.kernel_kind)
     return lack + [package for file, package in loader.needed_files.items() if not os.path.exists(file)]
+
+
+def add_modules(top, kernel_image, names, options):
+    """The kernel's modules of these names and what they need, in the directory, and "order": a line for
+    each, after those that it needs, with the options that it gets."""
+    os.makedirs(top)
+    order = []
+    for name in names:
+        for line in run("modprobe", "--set-version", version_of(kernel_image), "--show-depends", name).splitlines():
+            path = line.split()[1] if line.startswith("insmod") else None
+            if path and path not in order:
+                order.append(path)
+                # Without its signature, which takes an emulated processor long to verify.
+                run("strip", "--strip-debug", "-o", os.path.join(top, os.path.basename(path)), path)
+    write(os.path.join(top, "order"), "".join(
+        "%s %s\n" % (file, options.get(file[:-3], "")) for file in map(os.path.basename, order)))
+
+
+def add_programs(tree, places):
+    """Each (program, place in the tree), with its libraries."""
+    libraries = {_loaded_later()}
+    for program, place in places:
+        run("strip", "-o", os.path.join(tree, place), program)
+        os.chmod(os.path.join(tree, place), 0o755)
+        libraries |= _libraries(program)
+    for library in libraries:
+        os.makedirs(os.path.dirname(tree + library), exist_ok=True)
+        shutil.copy(library, tree + library)
 
 
 def _libraries(program):
@@ -58,10 +86,16 @@ def copy_disk(source, target):
 class Parts:
     """A board with that boot loader, our client and these modules, as built: what is in `directory`
     already, or else is built there."""
+    modules = ("virtio_pci", "virtio_blk", "vfat", "nls_cp437", "nls_ascii", "softdog")
+    # Late, because it counts by the wall's clock and the machine may be busy.
+    module_options = {"softdog": "soft_margin=120 nowayout=1"}
+    early_init = "early_init.sh"
+    tools = ("fw_printenv", "fw_setenv")
 
     def __init__(self, directory, loader, client, modules):
         self.directory = directory
         self.loader = loader
+        self.kernel = kernel(loader.kernel_kind)
         self.tree = os.path.join(directory, "tree")
         if not os.path.exists(directory):
             os.makedirs(directory)
@@ -73,22 +107,12 @@ class Parts:
 
     def _make_initrd(self):
         top = self.path("early")
-        for name in ("bin", "dev", "proc", "new", "modules"):
+        for name in ("bin", "dev", "proc", "new"):
             os.makedirs(os.path.join(top, name))
         shutil.copy(shutil.which("busybox"), os.path.join(top, "bin/busybox"))
-        version = kernel().split("vmlinuz-")[1]
-        order = []  # each after what it needs
-        for module in MODULES:
-            for line in run("modprobe", "--set-version", version, "--show-depends", module).splitlines():
-                path = line.split()[1] if line.startswith("insmod") else None
-                if path and path not in order:
-                    order.append(path)
-                    # Without its signature, which takes an emulated processor long to verify.
-                    run("strip", "--strip-debug", "-o", os.path.join(top, "modules", os.path.basename(path)), path)
+        add_modules(os.path.join(top, "modules"), self.kernel, self.modules, self.module_options)
         os.symlink("busybox", os.path.join(top, "bin/sh"))
-        write(os.path.join(top, "modules/order"), "".join(
-            "%s %s\n" % (os.path.basename(path), OPTIONS if "softdog" in path else "") for path in order))
-        write(os.path.join(top, "init"), script("early_init.sh"), 0o755)
+        write(os.path.join(top, "init"), script(self.early_init), 0o755)
         run("sh", "-c", "find . | cpio -o -H newc > ../initrd", cwd=top)
 
     def _make_tree(self, client, modules):
@@ -105,19 +129,16 @@ class Parts:
                 os.symlink("/bin/busybox", os.path.join(self.tree, "bin", applet))
         places = [(client, "usr/bin/patchbay")]
         places += [(module, "usr/lib/patchbay/modules/v3/" + os.path.basename(module)) for module in modules]
-        places += [(shutil.which(tool), "usr/bin/" + tool) for tool in TOOLS]
-        libraries = {_loaded_later()}
-        for program, place in places:
-            run("strip", "-o", os.path.join(self.tree, place), program)
-            os.chmod(os.path.join(self.tree, place), 0o755)
-            libraries |= _libraries(program)
-        for library in libraries:
-            os.makedirs(os.path.dirname(self.tree + library), exist_ok=True)
-            shutil.copy(library, self.tree + library)
-        shutil.copy(kernel(), os.path.join(self.tree, "boot/vmlinuz"))
-        shutil.copy(self.path("initrd"), os.path.join(self.tree, "boot/initrd"))
+        add_programs(self.tree, places + [(shutil.which(tool), "usr/bin/" + tool) for tool in self.tools])
         write(os.path.join(self.tree, "sbin/init"), script("init.sh"), 0o755)
         write(os.path.join(self.tree, "sbin/reboot"), script("reboot.sh"), 0o755)
+        self._furnish()
+
+    def _furnish(self):
+        """What only this kind of board has."""
+        shutil.copy(self.kernel, os.path.join(self.tree, "boot/vmlinuz"))
+        shutil.copy(self.path("initrd"), os.path.join(self.tree, "boot/initrd"))
+        write(os.path.join(self.tree, "etc/mounts"), "/dev/vda1 /boot/efi vfat utf8=0\n/dev/vda4 /data ext4 rw\n")
         write(os.path.join(self.tree, "usr/lib/patchbay/modules/v3/late"), script("late_module.sh"), 0o755)
         write(os.path.join(self.tree, "etc/fw_env.config"), UBoot.environment % ("/dev/vda", "/dev/vda"))
         write(os.path.join(self.tree, "etc/mender/mender.conf"),
@@ -142,10 +163,13 @@ class Parts:
         write(os.path.join(tree, "etc/mender/artifact_info"), "artifact_name=%s\n" % version)
         if change:
             change(tree)
-        run("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", "-E", "root_owner=0:0", "-m", "0", "-N", "1024",
-            "-d", tree, image, "%dM" % ROOT_SIZE)
+        self._make_file_system(tree, image)
         shutil.rmtree(tree)
         return image
+
+    def _make_file_system(self, tree, image):
+        run("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", "-E", "root_owner=0:0", "-m", "0", "-N", "1024",
+            "-d", tree, image, "%dM" % ROOT_SIZE)
 
     def disk(self, root_image, name="disk"):
         """A disk with that system in slot A, the same in slot B, and slot A booted."""
@@ -156,16 +180,21 @@ class Parts:
         self._put(path, 1, self._boot_partition())
         self._put(path, 2, root_image)
         self._put(path, 3, root_image)
-        data = self.path("data-tree")
-        write(data + "/mender/device_type", "device_type=board\n")
-        os.chmod(data + "/mender", 0o700)
-        run("mke2fs", "-q", "-t", "ext4", "-d", data, self.path("data.img"), str(PARTITIONS[3][1] * 1024))
-        self._put(path, 4, self.path("data.img"))
+        self._put(path, 4, self._data_partition(PARTITIONS[3][1]))
         return path
+
+    def _data_partition(self, size, files={}):
+        image, top = self.path("data.img"), self.path("data-tree")
+        write(top + "/mender/device_type", "device_type=board\n")
+        os.chmod(top + "/mender", 0o700)
+        for name, text in files.items():
+            write(os.path.join(top, name), text)
+        run("mke2fs", "-q", "-t", "ext4", "-d", top, image, "%dM" % size)
+        return image
 
     def _put(self, disk, number, image):
         run("dd", "if=" + image, "of=" + disk, "bs=1M", "conv=notrunc,sparse",
-            "seek=%d" % PARTITIONS[number - 1][0])
+            "seek=%d" % self.loader.partitions[number - 1][0])
 
     def _boot_partition(self):
         image, top = self.path("boot.img"), self.path("boot-tree")

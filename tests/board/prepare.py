@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Builds the parts of the board and starts its first system, once for all tests that come after: they
-find it in the directory PATCHBAY_BOARD. With --remove it is taken away again."""
+"""Builds the parts of the board with GRUB and of the one with flash, and starts their first systems, once for
+all tests that come after: they find it in the directory PATCHBAY_BOARD. With --remove it is taken away again."""
 import os
 import shutil
 import sys
 
+import flash_bench
+import parts
 import workbench
 
 
@@ -15,6 +17,9 @@ def main():
     workbench.skip_where_impossible("grub")
     with workbench.Workbench(prepares=True) as bench:
         bench.first()
+    if not parts.missing(flash_bench.FlashBench.loaders["flash"]):
+        with flash_bench.FlashBench("flash", prepares=True) as bench:
+            bench.first()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 """What all tests of the board share: its parts, artifacts for it, and comparing what runs."""
+import hashlib
 import os
 import shutil
 import signal
@@ -19,8 +20,8 @@ SLOT_OF = {"/dev/vda2": "A", "/dev/vda3": "B"}
 MEDIUM_SIZE = 64 * MEBI
 
 
-def skip_where_impossible(loader):
-    lack = parts.missing(LOADERS[loader])
+def skip_where_impossible(loader, loaders=LOADERS):
+    lack = parts.missing(loaders[loader])
     if lack:
         print("skipped: the board needs " + ", ".join(lack))
         sys.exit(77)
@@ -29,16 +30,18 @@ def skip_where_impossible(loader):
 class Workbench:
     """A directory in memory for the disks of the tests; gone at the end. The parts are those that
     prepare.py has left in the directory PATCHBAY_BOARD, or are built here, once."""
+    loaders = LOADERS
+    kind_of_parts = parts.Parts
 
     def __init__(self, loader="grub", prepares=False):
-        self.loader = LOADERS[loader]()
+        self.loader = self.loaders[loader]()
         memory = "/dev/shm"
         usable = os.path.isdir(memory) and shutil.disk_usage(memory).free > 2 << 30
         self.directory = tempfile.mkdtemp(prefix="patchbay-board-", dir=memory if usable else None)
         prepared = os.path.join(os.environ.get("PATCHBAY_BOARD", self.directory), loader)
         known = prepares or os.path.isdir(prepared)
-        self.parts = parts.Parts(prepared if known else self.path("parts"), self.loader, os.environ["PATCHBAY"],
-                                 os.environ["PATCHBAY_MODULES"].split(":"))
+        self.parts = self.kind_of_parts(prepared if known else self.path("parts"), self.loader, os.environ["PATCHBAY"],
+                                        os.environ["PATCHBAY_MODULES"].split(":"))
         self._moments = {}
 
     def __enter__(self):
@@ -61,7 +64,7 @@ class Workbench:
         if not os.path.exists(moment.disk):
             disk = self.parts.disk(self.parts.root_image("v1", self.directory), "new-disk")
             with machine.Machine(disk, self.loader, medium=self.medium()[0]) as board:
-                if board.wait_up() != ("v1", "/dev/vda2"):
+                if board.wait_up() != ("v1", self.loader.root_a):
                     raise machine.BoardError("the board does not start with its first system")
                 board.keep(self.parts.path("first"))
         return moment
@@ -91,10 +94,12 @@ class Workbench:
         it, on a medium. Returns (path, size)."""
         image = self.parts.root_image(version, self.directory, change)
         with open(image, "rb") as file:
-            root = artifact.payload("rootfs-image", [("root.img", file.read())],
-                                    {"rootfs-image.version": version}, ["rootfs-image.*"])
+            root = root_payload(version, file.read())
         os.unlink(image)
-        path = artifact.write(self.path(version + ".mender"), [root, *more], name=version, scripts=scripts)
+        return self.put(artifact.write(self.path(version + ".mender"), [root, *more], name=version, scripts=scripts))
+
+    def put(self, path):
+        """A finished artifact as a medium. Returns (path, size)."""
         return path, self._make_medium(path)
 
     def loader_artifacts(self, *stages):
@@ -127,6 +132,13 @@ class Workbench:
             raise RuntimeError("%s does not fit on the medium" % path)
         os.truncate(path, MEDIUM_SIZE)
         return size
+
+
+def root_payload(version, image, promised=None):
+    """As mender-artifact makes it."""
+    checksum = hashlib.sha256(promised or image).hexdigest()
+    return artifact.payload("rootfs-image", [("root.img", image)],
+                            {"rootfs-image.version": version, "rootfs-image.checksum": checksum}, ["rootfs-image.*"])
 
 
 def given(made, command):
