@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "patchbay/files.hpp"
 #include "patchbay/run.hpp"
@@ -29,15 +30,28 @@ bool succeeds(const std::string& program, std::vector<std::string> arguments) {
   return exit && exit->success();
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+std::vector<std::string> without_doubles(std::vector<std::string> images) {
+  std::sort(images.begin(), images.end());
+  images.erase(std::unique(images.begin(), images.end()), images.end());
+  return images;
+}
+
 /// The values of `image:` of services in what `config` prints: YAML in one fixed form, two blanks a
 /// level.
 std::vector<std::string> images_in(const std::string& text) {
   std::vector<std::string> images;
   bool in_services = false;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    const std::string line = text.substr(begin, end - begin);
-    begin = end + 1;
+  for (const std::string& line : lines_of(text)) {
     if (!line.empty() && line.front() != ' ') in_services = line.starts_with("services:");
     constexpr std::string_view kKey = "    image: ";
     if (!in_services || !line.starts_with(kKey)) continue;
@@ -45,9 +59,28 @@ std::vector<std::string> images_in(const std::string& text) {
     std::erase_if(image, [](char c) { return c == '"' || c == '\''; });
     images.push_back(std::move(image));
   }
-  std::sort(images.begin(), images.end());
-  images.erase(std::unique(images.begin(), images.end()), images.end());
-  return images;
+  return without_doubles(std::move(images));
+}
+
+/// The images in the commands that `podman-compose --dry-run pull` prints: podman pull ... IMAGE
+std::vector<std::string> images_to_pull(const std::string& text) {
+  std::vector<std::string> images;
+  for (const std::string& line : lines_of(text)) {
+    const auto second = line.find(' ') + 1;
+    if (line.compare(second, 5, "pull ") == 0) images.push_back(line.substr(line.rfind(' ') + 1));
+  }
+  return without_doubles(std::move(images));
+}
+
+/// Of a command of podman: what it does, and to which container.
+std::string shortened(const std::string& command) {
+  constexpr std::string_view kName = " --name=";
+  const auto verb_end = command.find(' ', command.find(' ') + 1);
+  const auto name = command.find(kName);
+  if (name == std::string::npos) return command.substr(0, 200);
+  const auto begin = name + kName.size();
+  return command.substr(0, verb_end) + " " +
+         command.substr(begin, command.find(' ', begin) - begin);
 }
 
 Engine::Kind kind_of(const std::string& program) {
@@ -85,51 +118,67 @@ void Compose::use(const std::string& socket) const {
   }
 }
 
-Result<std::vector<std::string>> Compose::images(const std::string& project,
-                                                 const std::string& directory) const {
+module::Program Compose::program(const std::string& project, const std::string& directory,
+                                 const std::vector<std::string>& words) const {
   module::Program program{.path = command_.front(),
                           .arguments = {command_.begin() + 1, command_.end()},
-                          .working_directory = directory,
-                          .output = module::Program::Output::capture};
-  program.arguments.insert(program.arguments.end(), {"-p", project, "config"});
-  // The one in Debian 12 has no such command, and puts images together itself.
-  if (kind_ == Engine::Kind::podman) return std::vector<std::string>{};
-  PATCHBAY_TRY(const auto exit, module::run(program));
-  if (exit.success()) return images_in(exit.output);
+                          .working_directory = directory};
+  program.arguments.insert(program.arguments.end(), {"-p", project});
+  program.arguments.insert(program.arguments.end(), words.begin(), words.end());
+  return program;
+}
+
+Result<std::vector<std::string>> Compose::images(const std::string& project,
+                                                 const std::string& directory) const {
+  const bool podman = kind_ == Engine::Kind::podman;
+  // The one in Debian 12 has no `config`.
+  auto asking = program(project, directory,
+                        podman ? std::vector<std::string>{"--dry-run", "pull", "--force-local"}
+                               : std::vector<std::string>{"config"});
+  asking.output = module::Program::Output::capture;
+  PATCHBAY_TRY(const auto exit, module::run(asking));
+  if (exit.success()) return podman ? images_to_pull(exit.output) : images_in(exit.output);
   return Error{"the manifests are refused by " + module::base_name(command_.front()) + ": " +
                exit.describe() + "; what it says about them is in the log"};
 }
 
-Status Compose::run(const std::string& project, const std::string& directory,
-                    std::vector<std::string> words, std::function<void(int)> meanwhile) const {
-  module::Program program{.path = command_.front(),
-                          .arguments = {command_.begin() + 1, command_.end()},
-                          .working_directory = directory,
-                          .meanwhile = std::move(meanwhile)};
-  const std::string shown = words.front();
-  program.arguments.insert(program.arguments.end(), {"-p", project});
-  program.arguments.insert(program.arguments.end(), words.begin(), words.end());
-  PATCHBAY_TRY(const auto exit, module::run(program));
-  if (exit.success()) return Done{};
-  return Error{module::base_name(command_.front()) + " " + shown + " of project " + project + ": " +
-               exit.describe()};
+Status Compose::failure(const std::string& project, const std::string& what) const {
+  return Error{module::base_name(command_.front()) + " up of project " + project + ": " + what};
 }
 
 Status Compose::up(const std::string& project, const std::string& directory, const Engine& engine,
                    const Judge& judge) const {
-  const std::vector<std::string> words{"up", "-d", "--remove-orphans", "--no-build"};
-  if (kind_ == Engine::Kind::podman) return run(project, directory, words);
+  if (kind_ == Engine::Kind::podman) return up_with_podman(project, directory);
   PATCHBAY_TRY(const auto gateway,
                Gateway::open("/run/patchbay-compose-" + project + ".sock", engine.socket()));
   use(gateway.path());
-  auto done = run(project, directory, words, [&](int ended) { gateway.serve(ended, judge); });
+  auto starting = program(project, directory, {"up", "-d", "--remove-orphans", "--no-build"});
+  starting.meanwhile = [&](int ended) { gateway.serve(ended, judge); };
+  const auto exit = module::run(starting);
   use(engine.socket());
-  return done;
+  if (!exit) return exit.error();
+  return exit->success() ? Status{Done{}} : failure(project, exit->describe());
 }
 
-Status Compose::down(const std::string& project, const std::string& directory) const {
-  if (kind_ == Engine::Kind::podman) return run(project, directory, {"down"});
-  return run(project, directory, {"down", "--remove-orphans"});
+/// What is not there is not pulled: only images by digest are, and that has been done. The program
+/// calls it success when podman has failed, but tells.
+Status Compose::up_with_podman(const std::string& project, const std::string& directory) const {
+  auto starting = program(project, directory, {"up", "-d", "--no-build"});
+  const auto place = starting.arguments.begin() + static_cast<std::ptrdiff_t>(command_.size() - 1);
+  starting.arguments.insert(place, "--podman-run-args=--pull=never");
+  starting.output = module::Program::Output::capture;
+  PATCHBAY_TRY(const auto exit, module::run(starting));
+  if (!exit.success()) return failure(project, exit.describe());
+  std::string command;
+  for (const std::string& line : lines_of(exit.output)) {
+    constexpr std::string_view kCode = "exit code: ";
+    if (!line.starts_with(kCode)) {
+      command = line;
+    } else if (line != "exit code: 0") {
+      return failure(project, shortened(command) + ": " + line + "; its reason is in the log");
+    }
+  }
+  return Done{};
 }
 
 }  // namespace patchbay::containers

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -8,6 +7,7 @@
 #include "modules/containers/gateway.hpp"
 #include "modules/containers/settings.hpp"
 #include "patchbay/result.hpp"
+#include "patchbay/run.hpp"
 
 namespace patchbay::containers {
 
@@ -32,15 +32,15 @@ class Compose {
   /// nobody.
   [[nodiscard]] module::Status up(const std::string& project, const std::string& directory,
                                   const Engine& engine, const Judge& judge) const;
-  /// No containers and networks of the project any more; volumes stay.
-  [[nodiscard]] module::Status down(const std::string& project, const std::string& directory) const;
 
  private:
   Compose(std::vector<std::string> command, Engine::Kind kind)
       : command_{std::move(command)}, kind_{kind} {}
-  [[nodiscard]] module::Status run(const std::string& project, const std::string& directory,
-                                   std::vector<std::string> words,
-                                   std::function<void(int)> meanwhile = {}) const;
+  [[nodiscard]] module::Program program(const std::string& project, const std::string& directory,
+                                        const std::vector<std::string>& words) const;
+  [[nodiscard]] module::Status up_with_podman(const std::string& project,
+                                              const std::string& directory) const;
+  [[nodiscard]] module::Status failure(const std::string& project, const std::string& what) const;
 
   std::vector<std::string> command_;  ///< absolute path and options
   Engine::Kind kind_;

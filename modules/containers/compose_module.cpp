@@ -25,7 +25,13 @@ namespace {
 
 // Notes in the record.
 constexpr const char* kPrevious = "previous";    // release that was current, or empty; project
-constexpr const char* kSwitching = "switching";  // containers change from here on
+constexpr const char* kSwitching = "switching";  // networks; containers change from here on
+
+bool all_run(const std::vector<OldContainer>& containers) {
+  return !containers.empty() &&
+         std::all_of(containers.begin(), containers.end(),
+                     [](const OldContainer& container) { return container.running; });
+}
 
 std::string label_of(const std::string& project) {
   return std::string{kComposeLabel} + "=" + project;
@@ -85,6 +91,29 @@ Status restore(const Engine& engine, const Record& record, const std::string& pr
   for (const Container& container : news)
     PATCHBAY_CHECK(engine.remove(container.id));
   return bring_back(engine, record);
+}
+
+std::vector<std::string> ids_of(const std::vector<Engine::Network>& networks) {
+  std::vector<std::string> ids;
+  ids.reserve(networks.size());
+  for (const auto& network : networks)
+    ids.push_back(network.id);
+  return ids;
+}
+
+/// When the containers on them are gone.
+Status remove_new_networks(const Engine& engine, const Record& record, const std::string& project,
+                           const Context& context) {
+  const auto olds = record.note(kSwitching).value_or(std::vector<std::string>{});
+  PATCHBAY_TRY(const auto networks, engine.networks(label_of(project)));
+  for (const auto& network : networks) {
+    if (std::find(olds.begin(), olds.end(), network.id) != olds.end()) continue;
+    // Somebody else may be on it by now; that is no reason not to go back.
+    if (const auto gone = engine.remove_network(network.id); !gone) {
+      context.log("network " + network.name + " stays: " + gone.error().message());
+    }
+  }
+  return Done{};
 }
 
 Status drop_kept(const Engine& engine, const Record& record) {
@@ -210,14 +239,18 @@ Status ComposeModule::put_in_place(const Work& work, Record& record, Context& co
 }
 
 /// Keeps what the program replaces.
-Status ComposeModule::start_new(const Work& work, Record& record) {
+Status ComposeModule::start_new(const Work& work, Record& record, const Context& context) {
   const std::string manifests = work.releases.manifests_of(record.token());
   Keeper keeper{work.engine(), record};
   const Judge judge = [&](const GatewayRequest& request) { return keeper.judge(request); };
   if (work.compose.kind() == Engine::Kind::docker) {
     return work.compose.up(work.project(), manifests, work.engine(), judge);
   }
-  // Nobody can tell what it will replace.
+  // It would leave containers as they are whose manifests have changed, and has no way to tell.
+  if (work.releases.same_as_current(record.token()) && all_run(record.old_containers())) {
+    context.log("the composition runs as the artifact wants it; nothing changes");
+    return Done{};
+  }
   for (const OldContainer& old : record.old_containers())
     PATCHBAY_CHECK(keep(work.engine(), record, old));
   PATCHBAY_CHECK(record.add_note(kMaking, {}));
@@ -229,9 +262,10 @@ Status ComposeModule::switch_to_new(const Work& work, Record& record, Context& c
   PATCHBAY_CHECK(settle_kept(work.engine(), label_of(work.project())));
   PATCHBAY_TRY(const auto olds, containers_of(work.engine(), work.project()));
   PATCHBAY_CHECK(record.set_aside(described(olds)));
-  PATCHBAY_CHECK(record.add_note(kSwitching, {}));
+  PATCHBAY_TRY(const auto networks, work.engine().networks(label_of(work.project())));
+  PATCHBAY_CHECK(record.add_note(kSwitching, ids_of(networks)));
   context.status("changing containers");
-  PATCHBAY_CHECK(start_new(work, record));
+  PATCHBAY_CHECK(start_new(work, record, context));
   PATCHBAY_TRY(const auto news, present(work.engine(), work.project()));
   if (news.empty()) return Error{"the composition has started no container"};
   std::vector<std::string> ids;
@@ -285,9 +319,7 @@ Status ComposeModule::undo(Record& record, Context& context) const {
   PATCHBAY_CHECK(images.give_names_back());
   if (record.note(kSwitching)) {
     PATCHBAY_CHECK(restore(work.engine(), record, work.project()));
-    if (release.empty() && record.old_containers().empty()) {  // of which networks are left
-      PATCHBAY_CHECK(work.compose.down(work.project(), work.releases.manifests_of(record.token())));
-    }
+    PATCHBAY_CHECK(remove_new_networks(work.engine(), record, work.project(), context));
   }
   if (previous) PATCHBAY_CHECK(work.releases.make_current(release));
   PATCHBAY_CHECK(images.take_back());

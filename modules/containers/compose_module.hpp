@@ -29,7 +29,7 @@ class ComposeModule : public module::Module {
 
   [[nodiscard]] module::Result<Composition> composition(const module::Context& context) const;
   module::Status put_in_place(const Work& work, Record& record, module::Context& context) const;
-  static module::Status start_new(const Work& work, Record& record);
+  static module::Status start_new(const Work& work, Record& record, const module::Context& context);
   static module::Status switch_to_new(const Work& work, Record& record, module::Context& context);
   module::Status undo(Record& record, module::Context& context) const;
 

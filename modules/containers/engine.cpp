@@ -235,6 +235,23 @@ Status Engine::set_restart_policy(const std::string& id, const std::string& poli
       .context("set the restart policy of container " + id.substr(0, 12));
 }
 
+Result<std::vector<Engine::Network>> Engine::networks(const std::string& label) const {
+  const json filters{{"label", json::array({label})}};
+  PATCHBAY_TRY(const auto response,
+               call({.method = "GET", .path = "/networks?filters=" + escape(filters.dump())}));
+  if (!good(response.status)) return Error{"list networks: " + complaint(response)};
+  PATCHBAY_TRY(const auto answer, parsed(response, "its networks"));
+  std::vector<Network> found;
+  for (const json& entry : answer)
+    found.push_back({get<std::string>(entry, "/Id", ""), get<std::string>(entry, "/Name", "")});
+  return found;
+}
+
+Status Engine::remove_network(const std::string& id) const {
+  return act({.method = "DELETE", .path = "/networks/" + id}, kNotFound)
+      .context("remove network " + id.substr(0, 12));
+}
+
 Result<std::optional<Image>> Engine::image(const std::string& reference) const {
   PATCHBAY_TRY(const auto response,
                call({.method = "GET", .path = "/images/" + escape(reference) + "/json"}));

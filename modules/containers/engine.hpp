@@ -75,6 +75,13 @@ class Engine {
   [[nodiscard]] module::Status set_restart_policy(const std::string& id,
                                                   const std::string& policy) const;
 
+  struct Network {
+    std::string id;
+    std::string name;
+  };
+  [[nodiscard]] module::Result<std::vector<Network>> networks(const std::string& label) const;
+  [[nodiscard]] module::Status remove_network(const std::string& id) const;
+
   [[nodiscard]] module::Result<std::optional<Image>> image(const std::string& reference) const;
   [[nodiscard]] module::Status load(const Upload& archive) const;
   [[nodiscard]] module::Status pull(const std::string& reference) const;

@@ -22,6 +22,7 @@ constexpr const char* kCurrent = "current";
 constexpr const char* kUses = "uses";
 constexpr const char* kBrought = "brought";
 constexpr std::size_t kMaxList = 1024 * 1024;
+constexpr std::size_t kMaxFile = 64U * 1024 * 1024;
 
 Status make_directories(const std::string& path) {
   if (path == "/" || module::exists(path)) return Done{};
@@ -48,6 +49,23 @@ std::vector<std::string> list_in(const std::string& path) {
     begin = end + 1;
   }
   return lines;
+}
+
+bool same_file(const std::string& one, const std::string& other) {
+  const auto first = module::read_file(one, kMaxFile);
+  const auto second = module::read_file(other, kMaxFile);
+  return first && second && *first == *second;
+}
+
+// Of files and directories: nothing else is unpacked.
+bool same_tree(const std::string& one, const std::string& other) {
+  const auto names = module::list_directory(one);
+  if (!names) return same_file(one, other);
+  const auto others = module::list_directory(other);
+  return others && *names == *others &&
+         std::all_of(names->begin(), names->end(), [&](const std::string& name) {
+           return same_tree(join_path(one, name), join_path(other, name));
+         });
 }
 
 std::string target_of(const std::string& link) {
@@ -91,6 +109,13 @@ Status Releases::make_current(const std::string& release) const {
     }
   }
   return module::exists(directory()) ? module::sync_directory(directory()) : Status{Done{}};
+}
+
+bool Releases::same_as_current(const std::string& release) const {
+  const std::string now = current();
+  return !now.empty() &&
+         same_file(join_path(path_of(now), kUses), join_path(path_of(release), kUses)) &&
+         same_tree(manifests_of(now), manifests_of(release));
 }
 
 Status Releases::remove(const std::string& release) const {

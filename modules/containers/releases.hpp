@@ -25,6 +25,8 @@ class Releases {
   [[nodiscard]] module::Status make(const std::string& release) const;
   /// Which one is current, in one step; empty for none.
   [[nodiscard]] module::Status make_current(const std::string& release) const;
+  /// Whether its manifests and images are those of the current one.
+  [[nodiscard]] bool same_as_current(const std::string& release) const;
   [[nodiscard]] module::Status remove(const std::string& release) const;
   /// Removes all but the current one; the project's directory, too, when there is none.
   [[nodiscard]] module::Status remove_others() const;

@@ -242,6 +242,20 @@ class Engine:
         return {one["Name"]: one["Id"] for one in self.call("GET", "/networks")[1]
                 if one["Name"] not in ("none", "host", "bridge", "podman")}
 
+    def has_bridges(self, image):
+        """Whether a container can be on a network of its own."""
+        self.load(image)
+        status, made = self.call("POST", "/networks/create", {"Name": "probe", "Driver": "bridge"})
+        if status != 201:
+            return False
+        with open(image, "rb") as file, tarfile.open(fileobj=file) as tar:
+            name = json.load(tar.extractfile("manifest.json"))[0]["RepoTags"][0]
+        self.call("POST", "/containers/create?name=probe",
+                  {"Image": name, "HostConfig": {"NetworkMode": "probe"}})
+        started = self.call("POST", "/containers/probe/start")[0] == 204
+        self.remove_all()
+        return started
+
     def put(self, name, file, content):
         """A file into the root of a container."""
         packed = io.BytesIO()
@@ -291,9 +305,11 @@ class Podman(Engine):
 
     def environment(self):
         path = self.directory + "/containers.conf"
+        os.makedirs(self.directory + "/networks", exist_ok=True)
         with open(path, "w") as file:
             # Limits that a machine without all privileges can set, too.
-            file.write('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n')
+            file.write('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
+                       f'[network]\nnetwork_config_dir = "{self.directory}/networks"\n')
         return {**os.environ, "CONTAINERS_CONF": path}
 
     def settings(self):
