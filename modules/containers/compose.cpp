@@ -1,5 +1,7 @@
 #include "modules/containers/compose.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
@@ -83,6 +85,15 @@ std::string shortened(const std::string& command) {
          command.substr(begin, command.find(' ', begin) - begin);
 }
 
+/// At `path`, or where there is always room for a socket: paths of sockets are short, and not every
+/// file system holds them.
+Result<Gateway> open_gateway(const std::string& path, const Engine& engine) {
+  auto gateway = Gateway::open(path, engine.socket());
+  if (gateway) return gateway;
+  return Gateway::open("/run/patchbay-compose-" + std::to_string(::getpid()) + ".sock",
+                       engine.socket());
+}
+
 Engine::Kind kind_of(const std::string& program) {
   return module::base_name(program).starts_with("podman") ? Engine::Kind::podman
                                                           : Engine::Kind::docker;
@@ -147,10 +158,9 @@ Status Compose::failure(const std::string& project, const std::string& what) con
 }
 
 Status Compose::up(const std::string& project, const std::string& directory, const Engine& engine,
-                   const Judge& judge) const {
+                   const std::string& socket, const Judge& judge) const {
   if (kind_ == Engine::Kind::podman) return up_with_podman(project, directory);
-  PATCHBAY_TRY(const auto gateway,
-               Gateway::open("/run/patchbay-compose-" + project + ".sock", engine.socket()));
+  PATCHBAY_TRY(const auto gateway, open_gateway(socket, engine));
   use(gateway.path());
   auto starting = program(project, directory, {"up", "-d", "--remove-orphans", "--no-build"});
   starting.meanwhile = [&](int ended) { gateway.serve(ended, judge); };

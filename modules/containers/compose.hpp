@@ -28,10 +28,11 @@ class Compose {
   [[nodiscard]] module::Result<std::vector<std::string>> images(const std::string& project,
                                                                 const std::string& directory) const;
   /// Containers as `directory` says; others of the project go. Never builds. What it asks the
-  /// engine for, `judge` decides about; a program that does not use the engine's socket asks
-  /// nobody.
+  /// engine for, through a socket of ours called `socket`, `judge` decides about; a program that
+  /// does not use the engine's socket asks nobody.
   [[nodiscard]] module::Status up(const std::string& project, const std::string& directory,
-                                  const Engine& engine, const Judge& judge) const;
+                                  const Engine& engine, const std::string& socket,
+                                  const Judge& judge) const;
 
  private:
   Compose(std::vector<std::string> command, Engine::Kind kind)

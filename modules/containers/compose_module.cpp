@@ -243,8 +243,9 @@ Status ComposeModule::start_new(const Work& work, Record& record, const Context&
   const std::string manifests = work.releases.manifests_of(record.token());
   Keeper keeper{work.engine(), record};
   const Judge judge = [&](const GatewayRequest& request) { return keeper.judge(request); };
+  const std::string socket = context.tmp_path("compose.sock");
   if (work.compose.kind() == Engine::Kind::docker) {
-    return work.compose.up(work.project(), manifests, work.engine(), judge);
+    return work.compose.up(work.project(), manifests, work.engine(), socket, judge);
   }
   // It would leave containers as they are whose manifests have changed, and has no way to tell.
   if (work.releases.same_as_current(record.token()) && all_run(record.old_containers())) {
@@ -254,7 +255,7 @@ Status ComposeModule::start_new(const Work& work, Record& record, const Context&
   for (const OldContainer& old : record.old_containers())
     PATCHBAY_CHECK(keep(work.engine(), record, old));
   PATCHBAY_CHECK(record.add_note(kMaking, {}));
-  PATCHBAY_CHECK(work.compose.up(work.project(), manifests, work.engine(), judge));
+  PATCHBAY_CHECK(work.compose.up(work.project(), manifests, work.engine(), socket, judge));
   return record.add_note(kMade, {});
 }
 
