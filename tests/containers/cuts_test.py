@@ -71,7 +71,7 @@ class Containers:
 
 class Composition(Containers):
     starts_programs = True
-    stride = 3
+    stride = 3  # it has hundreds of calls
     TEXT = """version: "2.4"
 services:
   web: {image: "localhost/web:latest", network_mode: none, stop_grace_period: 5s, environment: {COLOUR: "%s"}}
@@ -283,16 +283,16 @@ class Cuts(unittest.TestCase):
                 [(_, calls)] = self.update(series._replace(ends=("old", "new")), (series.state, 0, who))
             self.assertTrue(self.update(series, (series.state, 1 + int(part * calls), who))[0][0])
 
-    def try_each(self, all_series, *parts, who="client+sockets", every=1):
+    def try_each(self, all_series, *parts, who="client+sockets", later=1):
+        """later: of the calls of all series but the first, every so many."""
         if not self.all_cuts:
             return self.try_some(all_series, parts, who)
         for i, series in enumerate(all_series):
-            # What follows a cut looks the same at many of a composition's calls: all of them once.
-            step = every * self.device.stride if i else every
+            step = later if i else 1
             self.try_all(series, who, step, 1 + i % step)
 
     def test_install(self):
-        self.try_each(INSTALLS, 0.3, 0.6, 0.9)
+        self.try_each(INSTALLS, 0.3, 0.6, 0.9, later=self.device.stride)
 
     def test_commit(self):
         self.try_each(COMMITS)
