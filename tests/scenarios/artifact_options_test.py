@@ -43,6 +43,8 @@ OWN_OPTIONS = {
     "docker": (["--image", DIGEST], []), "podman": (["--file", "app.conf", "--run-args", "-t"], ["app.conf"]),
     "docker-compose": (["--project-name", "p", "--manifests-dir", "manifests", "--images-dir", "images"],
                        ["images.tar.gz", "manifests.tar"]),
+    "app": (["--application-name", "p", "--platform", "linux/arm", "--manifests-dir", "manifests", "--images-dir",
+             "images", "--image", "0a1b"], ["images.tar.gz", "manifests.tar.gz"]),
     "bootloader": (["--file", "app.conf", "--reboot", "never"], ["app.conf"]),
     "firmware": (["--file", "app.conf", "--firmware-version", "1"], ["app.conf"]),
     "reboot": ([], []), "mender-configure": ([], []), "bootstrap": ([], []),
@@ -247,6 +249,9 @@ MISTAKES = [
     (["write", "docker", "--file", "plain", *WRITE[4:]], "--run-args", LINE),
     *((["write", "docker-compose", "-p", "x", "-m", "folder", "-i", "folder", *WRITE[4:]], option, value) for option, value in (
         ("--project-name", "a b"), ("--manifests-dir", "gone"), ("--images-dir", "plain"))),
+    *((["write", "app", "-a", "x", "--platform", "linux/arm", "-m", "folder", *WRITE[4:]], option, value) for option, value in (
+        ("--application-name", "a b"), ("--platform", LINE), ("--manifests-dir", "gone"), ("--images-dir", "plain"),
+        ("--image", "a b"))),
     *((["write", kind, *WRITE[4:]], option, value) for kind, option, value in (
         ("directory", "--dest-dir", "/"), ("dir-overlay", "--dest-dir", "here"), ("persistent-app", "--dest-dir", "/.."))),
 ]

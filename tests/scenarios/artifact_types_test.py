@@ -36,6 +36,13 @@ class Types(Workshop):
             with tarfile.open(path) as tar:
                 self.assertIn(wanted, tar.getnames())
 
+    def test_application(self):
+        meta_data, files = self.made("app", "-a", "shop", "--platform", "linux/arm/v7", "-m", "manifests", "-i", "images",
+                                     "--image", "0a1b")
+        self.assertEqual(meta_data, {"application_name": "shop", "orchestrator": "docker-compose", "version": "1.0",
+                                     "platform": "linux/arm/v7", "images": ["0a1b"]})
+        self.assertEqual(files, ["images.tar.gz", "manifests.tar.gz"])
+
     def test_overlay_with_the_list_that_menders_module_needs(self):
         _, files = self.made("dir-overlay", "web", "--dest-dir", "/srv")
         self.assertEqual(files, ["update.tar", "dest_dir", "manifest"])
