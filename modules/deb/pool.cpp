@@ -19,8 +19,9 @@ using module::Result;
 using module::Status;
 
 constexpr const char* kCache = "/var/cache/apt/archives/";
-/// What dpkg may leave beside a configuration file, and beside any file when it is killed.
-constexpr std::array kBesideConffile{".dpkg-old", ".dpkg-dist"};
+/// What dpkg may leave beside a configuration file (the last one, where that is a link), and beside
+/// any file when it is killed.
+constexpr std::array kBesideConffile{".dpkg-old", ".dpkg-dist", ".dpkg-new"};
 constexpr std::array kUnfinished{".dpkg-new", ".dpkg-tmp"};
 constexpr std::size_t kMostPaths = 64U << 20U;
 

@@ -22,6 +22,9 @@ SKIPPED = 77
 # What some cases want to install beside; "recommended" is what the packages recommend.
 BESIDE = {"mender-client": "mender-client", "recommended": "libcurl4 libarchive13"}
 
+# What a system cannot be without, with configuration files and scripts of all kinds.
+REAL = "base-files bash dash dpkg libc6 libc-bin login passwd"
+
 FOREIGN = "ppc64el"  # its packages have nothing that runs but scripts
 
 # Every maintainer script says that it ran, may fail, and may be where the power goes.
@@ -180,6 +183,7 @@ def make(packages, root_tar, target):
         for name, packages_of_it in BESIDE.items():
             system.run("mkdir -p /beside/%s/partial && apt-get install -q --download-only "
                        "-o Dir::Cache::archives=/beside/%s %s" % (name, name, packages_of_it))
+        system.run("mkdir /beside/real && cd /beside/real && apt-get download -q " + REAL)
         system.run("apt-get clean && rm -r /var/lib/apt/lists /etc/apt/apt.conf.d/99test")
         Packages(system).make()
         system.run("dpkg -i /debs/demo_1.0.deb && echo 'colour=green' > /etc/demo.conf && rm -r /build /var/log/stages")
