@@ -30,9 +30,10 @@ std::set<std::string> directories_of(const std::vector<std::string>& paths) {
   return directories;
 }
 
-bool is_link(const std::string& path) {
+/// Nothing is there: 0.
+mode_t kind_of(const std::string& path) {
   struct stat info {};
-  return ::lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+  return ::lstat(path.c_str(), &info) == 0 ? info.st_mode & S_IFMT : 0U;
 }
 
 /// The listed paths, without the root.
@@ -126,15 +127,21 @@ Result<Contents> contents_of(const std::string& package) {
   for (const std::string& path : paths) {
     // dpkg takes obsolete ones over by itself.
     if (contents.left_out.contains(path) || obsolete.contains(path)) continue;
+    const bool is_directory = directories.contains(path);
     const auto diverted = diversions.find(path);
-    const std::string& place = diverted == diversions.end() ? path : diverted->second;
-    if (!module::exists(place)) {
+    // Of a directory that is diverted, as /lib where /usr is merged, the content is not.
+    const bool is_diverted = diverted != diversions.end() && !is_directory;
+    const std::string& place = is_diverted ? diverted->second : path;
+    const mode_t kind = kind_of(place);
+    if (kind == 0) {
       // What a directory takes along needs no option of its own.
       if (!contents.left_out.contains(module::parent_path(path))) length += path.size();
       if (length < kMostOptions) contents.left_out.insert(path);
-    } else if (!is_link(place) || !directories.contains(path)) {
-      contents.files.push_back({path, place});
+      continue;
     }
+    // A link in place of a directory stays where it is.
+    if ((S_ISLNK(kind) && is_directory) || (S_ISDIR(kind) && is_diverted)) continue;
+    contents.files.push_back({path, place});
   }
   return contents;
 }

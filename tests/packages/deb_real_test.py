@@ -17,10 +17,10 @@ SYSTEM_TAR, ARTIFACT_TOOL = sys.argv[1:3]
 ALL = "--all" in sys.argv
 # Not part of what was there: notes of what has been done, and what can be made anew.
 NO_MATTER = ("./proc", "./dev", "./tmp", "./run", "./raised", "./var/log", "./var/cache", "./var/lib/mender", "./var/lib/dpkg/status-old",
-             "./var/lib/dpkg/*lock*")
+             "./var/lib/dpkg/*lock*", "./var/lib/dpkg/triggers/File")  # the last one by the order of its lines
 LOOK = """cd / && find . -xdev \\( %s \\) -prune -o -printf '%%p %%y %%m %%U:%%G %%l\\n' | sort > /raised/{0}
 find . -xdev \\( %s \\) -prune -o -type f -print0 | sort -z | xargs -0 md5sum >> /raised/{0}
-dpkg --audit >> /raised/{0}; dpkg --verify >> /raised/{0}; apt-mark showauto >> /raised/{0}
+sort /var/lib/dpkg/triggers/File >> /raised/{0}; dpkg --audit >> /raised/{0}; dpkg --verify >> /raised/{0}; apt-mark showauto >> /raised/{0}
 """ % ((" -o ".join("-path '%s'" % path for path in NO_MATTER),) * 2)
 FETCH = r"""apt-get update -q && apt-get download -q $(dpkg-query -W -f '${db:Status-Abbrev}${binary:Package}=${Version}\n' |
     sed -n 's/^ii //p' | grep -v -e patchbay -e '^demo=')"""
