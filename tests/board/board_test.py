@@ -188,17 +188,12 @@ class SecondStage(BoardCase):
         return [board.expect(0, "dd if=/dev/vda bs=64k skip=%d count=1 2> /dev/null | sha256sum" % (at >> 16))
                 for at in board.loader.areas]
 
-    def install(self, board, made, index):
-        """What the client says; the artifact at that place of the medium is installed then."""
-        at = "dd if=/dev/vdb bs=1M skip=%d count=1 2> /dev/null | head -c %d" % (index, made[1][index])
-        return board.expect(4, at + " | client install -")
-
     def test_second_stage_is_tried_kept_and_one_that_does_not_start_is_not(self):
         made = bench.loader_artifacts(("two", None), ("resets", RESETS))
         board = self.start(made)
         self.assertEqual(self.chosen(board), ("a", "0"))
         first_area = self.areas(board)[0]
-        self.install(board, made, 0)
+        board.expect(4, workbench.install_one(made, 0))
         self.assertEqual(self.chosen(board), ("b", "1"))
         board.restart()
         board.wait_for_console("Second stage two boots partition 2")
@@ -209,7 +204,7 @@ class SecondStage(BoardCase):
         before = self.areas(board)
         self.assertEqual(before[0], first_area)
 
-        self.install(board, made, 1)
+        board.expect(4, workbench.install_one(made, 1))
         self.assertEqual(self.chosen(board), ("a", "1"))
         self.assertNotEqual(self.areas(board)[0], first_area)
         board.restart()

@@ -1,4 +1,5 @@
 """What the tests of the board with flash share."""
+import hashlib
 import sys
 import unittest
 
@@ -30,12 +31,21 @@ class FlashCase(unittest.TestCase):
 
     def sum(self, board, device, size):
         """SHA-256 of the first bytes there."""
-        return board.expect(0, "dd if=%s bs=64k iflag=count_bytes count=%d 2> /dev/null | sha256sum" % (device, size))
+        line = "dd if=%s bs=64k iflag=count_bytes count=%d 2> /dev/null | sha256sum" % (device, size)
+        return board.expect(0, line).split()[0]
+
+    def change_settings(self, board):
+        """From now on, until it restarts, the board's settings can be changed."""
+        board.expect(0, "cp -r /etc/mender /run/mender && mount --bind /run/mender /etc/mender")
 
     def load(self, board, name, options=""):
         """Has the board load that module of its kernel."""
         board.expect(0, "while read -r file _; do insmod /lib/modules/%s/$file %s 2> /dev/null; done < /lib/modules/%s/order; "
                         "test -d /sys/module/%s" % (name, options, name, name))
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def main(*kinds):

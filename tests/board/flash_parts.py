@@ -29,6 +29,11 @@ vol_type=dynamic
 vol_name=root_b
 """
 
+# The boot loader that is updated (nothing starts from it): MTD partitions that tests make.
+LOADER = {"Kind": "mtd", "Copies": [{"Device": "mtd:loader_a"}, {"Device": "mtd:loader_b"}],
+          "Magic": {"Offset": 4, "Hex": "424f4f54"},
+          "Select": {"By": "variable", "Name": "loader", "A": "a", "B": "b", "Trial": "loader_trial"}}
+
 
 def unpacked(kernel):
     """The kernel as a program for the emulator, which then need not unpack it slowly: see "payload_offset"
@@ -46,7 +51,7 @@ class Flash:
     names, and what is there on trial only once."""
     name = "UBI"
     kernel_kind = "amd64"
-    needed = ("mkfs.ubifs", "ubinize", "ubiblock")
+    needed = ("mkfs.ubifs", "ubinize", "ubiblock", "strace")
     needed_files = {}
     # UBI; NOR flash for a boot loader; data
     partitions = ((1, 48), (49, 2), (51, 40))
@@ -60,7 +65,7 @@ class FlashParts(parts.Parts):
     modules = ("virtio_pci", "virtio_blk", "ext4", "block2mtd", "ubi", "lzo", "deflate", "zstd", "ubifs")
     module_options = {"block2mtd": "block2mtd=/dev/vda1,131072", "ubi": "mtd=0"}
     early_init = "flash_early_init.sh"
-    tools = ("ubiattach", "ubimkvol", "ubiblock", "mtdpart", "fw_printenv", "fw_setenv")
+    tools = ("ubiattach", "ubimkvol", "ubiblock", "mtdpart", "strace", "fw_printenv", "fw_setenv")
     # Loaded by tests; in the initial RAM disk they would be in the way of the others.
     late_modules = ("nandsim", "mtdram")
 
@@ -79,6 +84,8 @@ class FlashParts(parts.Parts):
             {"RootfsPartA": "ubi0_0", "RootfsPartB": "ubi0_1"}))
         write(os.path.join(self.tree, "etc/mender/rootfs-image.json"), json.dumps(
             {"BootEnvironment": "command", "BootCommand": "/usr/bin/boot-slot"}))
+        write(os.path.join(self.tree, "etc/fw_env.config"), "/data/uboot.env 0x0 0x2000\n/data/uboot.env 0x2000 0x2000\n")
+        write(os.path.join(self.tree, "etc/mender/bootloader.json"), json.dumps({"Areas": {"loader": LOADER}}))
 
     def _make_file_system(self, tree, image):
         run("mkfs.ubifs", "-r", tree, "-m", 8, "-e", LOGICAL_BLOCK, "-c", VOLUME_BLOCKS, "-x", "zlib", "-o", image)

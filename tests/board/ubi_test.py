@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Updates of a board whose root file systems are UBI volumes, with real reboots, and of volumes in the
 kernel's simulation of NAND flash. Arguments are parts of names of tests; without any, all run."""
-import hashlib
 import random
 
 import flash_bench
@@ -133,7 +132,8 @@ class UbiRoot(UbiCase):
         board.expect(0, "client rollback")
         board.expect(0, "ubiblock --create /dev/ubi0_1 && mkdir /run/b && mount -t ext4 -o ro /dev/ubiblock0_1 /run/b")
         self.assertIn("/dev/ubi0_1 is in use: it is mounted at /run/b", board.expect(1, workbench.install(made)))
-        board.expect(0, "cp -r /etc/mender /run/mender && mount --bind /run/mender /etc/mender && boot-slot keep B")
+        self.change_settings(board)
+        board.expect(0, "boot-slot keep B")
         board.expect(0, "sed -i 's,{,{\"RootDirectory\": \"/run/b\"\\, ,' /etc/mender/rootfs-image.json")
         self.assertIn("slot A (/dev/ubi0_0)", board.expect(0, workbench.given(made, "plan")))
 
@@ -178,7 +178,7 @@ class Nand(UbiCase):
         board = self.start(made)
         self.load(board, "nandsim", nand_options(pages))
         board.expect(0, "ubiattach -p /dev/mtd1 && ubimkvol /dev/ubi1 -N root_b -s 12MiB")
-        board.expect(0, "cp -r /etc/mender /run/mender && mount --bind /run/mender /etc/mender")
+        self.change_settings(board)
         board.expect(0, "sed -i s/ubi0_1/ubi1_0/ /etc/mender/mender.conf")
         return board
 
@@ -186,7 +186,7 @@ class Nand(UbiCase):
         self.assertIn("slot B (/dev/ubi1_0)", board.expect(0, workbench.given(made, "plan")))
         board.expect(4, workbench.install(made))
         self.assertEqual(self.boots_next(board), ["slot=B", "trial=1"])
-        self.assertEqual(self.sum(board, "/dev/ubi1_0", len(content)).split()[0], hashlib.sha256(content).hexdigest())
+        self.assertEqual(self.sum(board, "/dev/ubi1_0", len(content)), flash_bench.sha256(content))
 
     def test_bad_blocks_and_pages_that_cannot_be_written_do_not_matter(self):
         content = random.Random(1).randbytes(8 * MEBI + 12345)

@@ -103,16 +103,22 @@ class Workbench:
         return path, self._make_medium(path)
 
     def loader_artifacts(self, *stages):
-        """A medium with artifacts for the boot loader of the board: (name, text or None) of second stages,
-        each at the next MiB. Returns (path, size of the largest)."""
-        path, sizes = self.path("loaders.mender"), []
+        """A medium with artifacts for the boot loader of the board: (name, text or None) of second stages. As
+        `several` does it."""
+        payloads = []
+        for name, text in stages:
+            with open(self.loader.second_stage(self.path(name), name, text), "rb") as file:
+                payloads.append((name, artifact.payload("bootloader", [("stage.img", file.read())],
+                                                        {"bootloader.version": name},
+                                                        meta={"version": "second_stage=" + name})))
+        return self.several(*payloads)
+
+    def several(self, *payloads):
+        """A medium with an artifact for each (name, payload), at the next MiB. Returns (path, sizes)."""
+        path, sizes = self.path("several.mender"), []
         with open(path, "wb") as medium:
-            for index, (name, text) in enumerate(stages):
-                with open(self.loader.second_stage(self.path(name), name, text), "rb") as file:
-                    stage = artifact.payload("bootloader", [("stage.img", file.read())],
-                                             {"bootloader.version": name},
-                                             meta={"version": "second_stage=" + name})
-                with open(artifact.write(self.path("one.mender"), [stage], name=name), "rb") as file:
+            for index, (name, payload) in enumerate(payloads):
+                with open(artifact.write(self.path("one.mender"), [payload], name=name), "rb") as file:
                     medium.seek(index * MEBI)
                     sizes.append(medium.write(file.read()))
         self._make_medium(path)
@@ -148,6 +154,11 @@ def given(made, command):
 
 def install(made):
     return given(made, "install")
+
+
+def install_one(made, index, client="client"):
+    """That artifact of several."""
+    return "dd if=/dev/vdb bs=1M skip=%d count=1 2> /dev/null | head -c %d | %s install -" % (index, made[1][index], client)
 
 
 def boots_next(board):
