@@ -23,6 +23,7 @@ inline constexpr std::size_t kSteps = kStepNames.size();
 struct Command {
   std::vector<std::string> argv;
   std::chrono::milliseconds limit{};
+  int good_code = 0;  ///< an exit code that is as good as 0
 };
 
 /// One thing with firmware in it.

@@ -70,9 +70,9 @@ Result<module::ProgramExit> run(const Command& command, const Device& device, co
   program.time_limit = command.limit;
   program.output = output;
   PATCHBAY_TRY(auto exit, module::run(program));
-  if (!exit.success())
-    return Error{module::base_name(program.path) + " for " + device.name + ": " + exit.describe()};
-  return exit;
+  const bool coded = exit.kind == module::ProgramExit::Kind::code;
+  if (exit.success() || (coded && exit.value == command.good_code)) return exit;
+  return Error{module::base_name(program.path) + " for " + device.name + ": " + exit.describe()};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <thread>
 
 #define JSON_NO_IO 1
 #include <nlohmann/json.hpp>
@@ -25,6 +26,11 @@ std::chrono::milliseconds limit_of(std::chrono::seconds seconds) {
 }
 constexpr std::chrono::seconds kLook{30};
 constexpr std::chrono::seconds kWrite{900};
+constexpr std::chrono::milliseconds kPause{100};
+// LIBUSB_ERROR_NOT_FOUND, with which dfu-util 0.11 ends when the device that it has reset comes
+// back as another one, with other descriptors. It resets only after the transfer went well; else it
+// ends with 74.
+constexpr int kCameBackAnother = 251;
 
 bool has(const Device& device, const char* key) {
   return device.values.contains(key);
@@ -50,11 +56,23 @@ class DfuDriver final : public Driver {
     return Error{"no USB device " + device_.values.at("usb") + " is there for " + device_.name};
   }
 
+  // One that was unplugged, or has reset itself in the middle of a transfer, takes a while to be
+  // back.
+  Status enter() override {
+    const auto end = std::chrono::steady_clock::now() + description_.settle;
+    while (true) {
+      const auto there = version();
+      if (there) return Done{};
+      if (std::chrono::steady_clock::now() >= end) return there.error();
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+
   Status write(const Image& image, const Progress&) override {
     auto arguments = select();
     if (!description_.read_back) arguments.emplace_back("--reset");
     arguments.insert(arguments.end(), {"--download", "{image}"});
-    return run_command({arguments, limit_of(kWrite)}, device_, image);
+    return transfer(std::move(arguments), image);
   }
 
   Status verify(const Image& image) override {
@@ -91,7 +109,11 @@ class DfuDriver final : public Driver {
     if (size != 0) arguments.insert(arguments.end(), {"--upload-size", std::to_string(size)});
     arguments.insert(arguments.end(), {"--upload", "{image}"});
     ::unlink(path.c_str());
-    return run_command({arguments, limit_of(kWrite)}, device_, {.path = path});
+    return transfer(std::move(arguments), {.path = path});
+  }
+
+  Status transfer(std::vector<std::string> arguments, const Image& image) {
+    return run_command({std::move(arguments), limit_of(kWrite), kCameBackAnother}, device_, image);
   }
 
   static Status compare(const std::string& copy, const std::string& wanted) {

@@ -51,26 +51,28 @@ class Flash:
     names, and what is there on trial only once."""
     name = "UBI"
     kernel_kind = "amd64"
-    needed = ("mkfs.ubifs", "ubinize", "ubiblock", "strace")
+    needed = ("mkfs.ubifs", "ubinize", "ubiblock", "strace", "usbip", "dfu-util")
     needed_files = {}
     # UBI; NOR flash for a boot loader; data
     partitions = ((1, 48), (49, 2), (51, 40))
     root_a = "ubi0:root_a"
 
     def qemu_options(self):
-        return ["-kernel", self.kernel, "-initrd", self.initrd, "-append", KERNEL_OPTIONS]
+        return ["-kernel", self.kernel, "-initrd", self.initrd, "-append", KERNEL_OPTIONS,
+                "-netdev", "user,id=network", "-device", "virtio-net-pci,netdev=network,romfile="]
 
 
 class FlashParts(parts.Parts):
     modules = ("virtio_pci", "virtio_blk", "ext4", "block2mtd", "ubi", "lzo", "deflate", "zstd", "ubifs")
     module_options = {"block2mtd": "block2mtd=/dev/vda1,131072", "ubi": "mtd=0"}
     early_init = "flash_early_init.sh"
-    tools = ("ubiattach", "ubimkvol", "ubiblock", "mtdpart", "strace", "fw_printenv", "fw_setenv")
+    tools = ("ubiattach", "ubimkvol", "ubiblock", "mtdpart", "strace", "fw_printenv", "fw_setenv",
+             "usbip", "dfu-util")
     # Loaded by tests; in the initial RAM disk they would be in the way of the others.
-    late_modules = ("nandsim", "mtdram")
+    late_modules = ("nandsim", "mtdram", "virtio_net", "vhci_hcd")
 
     def __init__(self, directory, loader, client, modules):
-        super().__init__(directory, loader, client, modules)
+        super().__init__(directory, loader, client, [*modules, os.environ["PATCHBAY_FIRMWARE"]])
         loader.kernel, loader.initrd = self.path("vmlinux"), self.path("initrd")
 
     def _furnish(self):
@@ -78,6 +80,7 @@ class FlashParts(parts.Parts):
             file.write(unpacked(self.kernel))
         for name in self.late_modules:
             parts.add_modules(os.path.join(self.tree, "lib/modules", name), self.kernel, [name], {})
+        os.symlink("/run", os.path.join(self.tree, "var/run"))
         write(os.path.join(self.tree, "etc/mounts"), "/dev/vda3 /data ext4 rw\n")
         write(os.path.join(self.tree, "usr/bin/boot-slot"), script("boot_slot.sh"), 0o755)
         write(os.path.join(self.tree, "etc/mender/mender.conf"), json.dumps(

@@ -84,7 +84,7 @@ class Machine:
         # It ends with us, however we end. Twice the default room for translated code: a kernel does not fit
         # into it. A processor without wide registers, which are emulated slower than what they replace.
         command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg,tb-size=128",
-                   "-cpu", "qemu64", "-m", "256", "-no-reboot", "-display", "none", "-nodefaults", "-net", "none", "-serial", "stdio",
+                   "-cpu", "qemu64", "-m", "256", "-no-reboot", "-display", "none", "-nodefaults", "-serial", "stdio",
                    "-blockdev", drive, *self.loader.qemu_options()]
         if time_by_instructions:
             command += ["-icount", "shift=3,sleep=off"]

@@ -30,9 +30,12 @@ while [ $# -gt 0 ]; do
     case $1 in
         --download) cp "$2" DIR/dfu.flash; sed -i "s/ver=[0-9]*/ver=$(head -n 1 "$2" | cut -d' ' -f2 | sed 's/^\\(.\\)\\./0\\1/')/" DIR/dfu.list;;
         --upload) cp DIR/dfu.flash "$2";;
+        --reset) code=251;; # as dfu-util 0.11 does if the device comes back with another descriptor
     esac
     shift
 done
+[ ! -e DIR/dfu.fails ] || exit 74
+exit "${code:-0}"
 """
 
 FWUPD = """#!/bin/sh
@@ -170,6 +173,11 @@ class Dfu(bench.Case):
         self.assertEqual(self.call("SupportsRollback").stdout, "Yes\n")
         self.calls("ArtifactRollback", "Cleanup")
         self.assertIn("1.10", self.read("dfu.flash"))
+
+    def test_a_failed_transfer_is_a_failure(self):
+        self.usb()
+        self.write("dfu.fails", "")
+        self.assertIn("one: write: dfu-util for one: exit code 74", self.call("ArtifactInstall", code=1).stderr)
 
     def test_other_devices_are_left_alone(self):
         self.usb(device=", serial: '358'")
