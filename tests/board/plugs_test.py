@@ -155,15 +155,15 @@ class Report:
         self.kept[version] += 1
         self.say("ok      %s %2d lost; %s ran; %s; %s stayed" % (where, lost, first, story, version))
 
-    def end(self, wanted, limit):
+    def end(self, options, limit):
         pulled = self.good + self.bad
-        if pulled < wanted:
-            self.say("%d of %d plugs were pulled, as %s" % (pulled, wanted, limit.why))
+        if pulled < options.plugs:
+            self.say("%d of %d plugs were pulled, as %s" % (pulled, options.plugs, limit.why))
         used = os.times()
-        self.say("%d of %d plugs ended well; %s; %d s, %d s of processor time" % (
-            self.good, pulled, ", ".join("%s stayed %d times" % pair for pair in sorted(self.kept.items())),
+        self.say("%d of %d plugs ended well; %s%d s, %d s of processor time" % (
+            self.good, pulled, "".join("%s stayed %d times; " % pair for pair in sorted(self.kept.items())),
             time.monotonic() - self.begin, used.user + used.system + used.children_user + used.children_system))
-        return 0 if self.good and not self.bad else 1
+        return 1 if self.bad or self.good < options.at_least else 0
 
 
 class Limit:
@@ -212,9 +212,10 @@ def main():
     report = Report("up to %d plugs, %s, seed %d" % (options.plugs, LOADERS[options.loader].name, options.seed),
                     options.report)
     limit = Limit(options.seconds)
-    with workbench.Workbench(options.loader) as bench:
-        pull_all(options, bench, report, limit)
-    return report.end(options.plugs, limit)
+    if options.at_least or not limit.is_over():
+        with workbench.Workbench(options.loader) as bench:
+            pull_all(options, bench, report, limit)
+    return report.end(options, limit)
 
 
 if __name__ == "__main__":

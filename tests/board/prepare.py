@@ -1,25 +1,28 @@
 #!/usr/bin/env python3
-"""Builds the parts of the board with GRUB and of the one with flash, and starts their first systems, once for
-all tests that come after: they find it in the directory PATCHBAY_BOARD. With --remove it is taken away again."""
+"""Builds the parts of a board and starts its first system, once for all tests that come after: they find it in
+the directory PATCHBAY_BOARD. With --remove it is taken away again.
+
+usage: prepare.py [--remove] grub|flash
+"""
 import os
 import shutil
 import sys
 
 import flash_bench
-import parts
 import workbench
+
+BENCHES = {"grub": workbench.Workbench, "flash": flash_bench.FlashBench}
 
 
 def main():
-    shutil.rmtree(os.environ["PATCHBAY_BOARD"], ignore_errors=True)
-    if sys.argv[1:] == ["--remove"]:
+    board = sys.argv[-1]
+    kind = BENCHES[board]
+    shutil.rmtree(os.path.join(os.environ["PATCHBAY_BOARD"], board), ignore_errors=True)
+    if "--remove" in sys.argv:
         return
-    workbench.skip_where_impossible("grub")
-    with workbench.Workbench(prepares=True) as bench:
+    workbench.skip_where_impossible(board, kind.loaders)
+    with kind(board, prepares=True) as bench:
         bench.first()
-    if not parts.missing(flash_bench.FlashBench.loaders["flash"]):
-        with flash_bench.FlashBench("flash", prepares=True) as bench:
-            bench.first()
 
 
 if __name__ == "__main__":
