@@ -46,6 +46,38 @@ sys.argv[0] = "%(compose)s"
 runpy.run_path("%(compose)s", run_name="__main__")
 """
 
+# What the plugin `docker compose` asks for when it replaces a container, which is another order: the new one is
+# there before the old one is removed, and gets its name then. Connections are kept open.
+OTHER_ORDER = """#!/usr/bin/python3
+import http.client, json, os, socket, sys
+LABELS = {"com.docker.compose.project": "shop", "com.docker.compose.service": "web"}
+class Engine(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+engine = Engine("engine")
+def call(method, path, body=None):
+    engine.request(method, "/v1.41" + path, body and json.dumps(body), {"Content-Type": "application/json"})
+    answer = engine.getresponse()
+    text = answer.read()
+    assert answer.status < 300, (method, path, answer.status, text)
+    return json.loads(text) if text.strip() else None
+def projects():
+    filters = json.dumps({"label": ["com.docker.compose.project=shop"]})
+    return call("GET", "/containers/json?all=1&filters=" + filters.replace(" ", ""))
+if "config" in sys.argv:
+    print("services:\\n  web:\\n    image: localhost/web:latest")
+    sys.exit()
+[old] = projects()
+body = {"Image": "localhost/web:latest", "Labels": LABELS, "HostConfig": {"NetworkMode": "none"}}
+new = call("POST", "/containers/create?name=" + old["Id"][:12] + "_shop_web_1", body)["Id"]
+call("POST", "/containers/" + old["Id"] + "/stop?t=5")
+call("DELETE", "/containers/" + old["Id"] + "?force=1")
+assert [one["Id"] for one in projects()] == [new], "the old one is gone"
+call("POST", "/containers/" + new + "/rename?name=shop_web_1")
+call("POST", "/containers/" + new + "/start")
+"""
+
 
 def archive(path, prefix, files, mode="w"):
     with tarfile.open(path, mode) as tar:
@@ -277,6 +309,25 @@ volumes: {data: {}}
                     self.tree.call(call)
                 os.remove(killer)
                 self.assertEqual(self.state(), before)
+
+    def test_program_that_makes_the_new_container_first(self):
+        if self.engine.type == "podman":
+            return  # it asks no engine
+        self.install_one()
+        before = self.state()
+        other = os.path.join(self.work, "other-order")
+        with open(other, "w") as file:
+            file.write(OTHER_ORDER)
+        os.chmod(other, 0o755)
+        self.tree.set(compose=[other])
+        self.prepare(self.two)
+        for call in ("ArtifactInstall", "ArtifactCommit"):
+            self.tree.call(call)
+        now = self.engine.containers()
+        self.assertEqual((now["shop_web_1"][1:], now["shop_web_1.patchbay-old"][1]), ((True, self.two.id), False))
+        for call in ("ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.assertEqual(self.state(), before)
 
     def test_networks_and_volumes_are_shared_by_old_and_new(self):
         if not self.bridges:
