@@ -14,6 +14,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clients  # noqa: E402
 import engines  # noqa: E402
 from containers_test import SKIPPED, wait_for  # noqa: E402
 from tree import Tree  # noqa: E402
@@ -527,6 +528,40 @@ volumes: {data: {}}
             tree.call(call)
         self.assertEqual(self.state(), before)
         self.assertEqual(tree.call("SupportsRollback"), "Yes\n")
+
+    def test_under_both_clients(self):
+        """With artifacts of the tool; containers are told by their ids."""
+        stores = {"mender-%s.conf" % kind: "PERSISTENT_STORE=%s/%s\n" % (self.store, kind) for kind in self.programs}
+        device = clients.Device(tempfile.mkdtemp(dir=self.work), self.engine, self.programs, stores)
+        for name, client in device.clients().items():
+            with self.subTest(name):
+                self.engine.remove_all()
+                device.forget()
+                for image, version in ((self.one, "one"), (self.two, "two")):
+                    device.call(*client, "install", self.artifact(image, version))
+                    device.call(*client, "commit")
+                self.assertEqual(self.runs(), [self.two.id])
+                self.assertEqual(list(self.engine.images()), [self.two.id])
+                before = sorted(self.engine.containers())
+                device.call(*client, "install", self.artifact(self.one, "three"))
+                self.assertEqual(self.runs(), [self.one.id])
+                device.call(*client, "rollback")
+                self.assertEqual(self.runs(), [self.two.id])
+                self.assertEqual(sorted(self.engine.containers()), before)
+
+    def artifact(self, image, name):
+        """Made as the how-to says."""
+        parts = tempfile.mkdtemp(dir=self.work)
+        for directory in ("images", "manifests"):
+            os.mkdir(os.path.join(parts, directory))
+        image.docker(parts + "/images/web.tar", "localhost/web:latest")
+        with open(parts + "/manifests/docker-compose.yml", "w", encoding="utf-8") as file:
+            file.write(self.fit(COMPOSE_FILE.format(image="localhost/web:latest")))
+        path = os.path.join(parts, name + ".mender")
+        subprocess.run([os.environ["PATCHBAY_ARTIFACT"], "write", "docker-compose", "-n", name, "-t", "test", "-p", "shop",
+                        "-m", parts + "/manifests", "-i", parts + "/images", "-o", path],
+                       check=True, stdout=subprocess.PIPE)
+        return path
 
     def test_app_refuses(self):
         tree = self.new_tree("app")

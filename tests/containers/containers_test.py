@@ -13,6 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clients  # noqa: E402
 import engines  # noqa: E402
 from tree import Tree  # noqa: E402
 
@@ -461,42 +462,20 @@ class ContainerTest(unittest.TestCase):
                         *more], check=True, stdout=subprocess.PIPE)
         return path
 
-    def client(self, *words, name):
-        """Runs a client whose device is in self.work, and whose module finds our engine."""
-        os.makedirs(self.work + "/etc", exist_ok=True)
-        os.makedirs(self.work + "/modules", exist_ok=True)
-        os.makedirs(self.work + "/data", exist_ok=True)
-        for file, text in (("artifact_info", "artifact_name=old\n"), ("device_type", "device_type=test\n"),
-                           ("mender.conf", json.dumps({"DeviceTypeFile": "/etc/mender/device_type"}))):
-            with open(os.path.join(self.work, "etc", file), "w") as out:
-                out.write(text)
-        shutil.copy(self.program, os.path.join(self.work, "modules", self.engine.type))
-        # The engine's socket where the module looks for it by itself.
-        script = ("mount --bind $WORK/etc /etc/mender && "
-                  "mount --bind $WORK/modules /usr/share/mender/modules/v3 && "
-                  "mount -t tmpfs tmpfs /run && mkdir /run/podman && "
-                  "ln -s $SOCKET /run/docker.sock && ln -s $SOCKET /run/podman/podman.sock && exec \"$@\"")
-        environment = {**os.environ, "WORK": self.work, "SOCKET": self.engine.socket,
-                       "MENDER_DATASTORE_DIR": self.work + "/data"}
-        done = subprocess.run(["unshare", "--mount", "sh", "-euc", script, name, *words], env=environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.assertEqual(done.returncode, 0, done.stdout)
-        return done.stdout
-
     def test_under_both_clients(self):
-        mender = ["mender", "--no-syslog", "-b", "/nonexistent", "-d", self.work + "/data"]
-        for name, client in (("mender", mender), ("patchbay", [os.environ["PATCHBAY"]])):
+        device = clients.Device(self.work, self.engine, {self.engine.type: self.program})
+        for name, client in device.clients().items():
             with self.subTest(name):
                 self.engine.remove_all()
-                shutil.rmtree(self.work + "/data", ignore_errors=True)
+                device.forget()
                 for image, version in ((self.one, "one"), (self.two, "two")):
-                    self.client(*client, "install", self.artifact(image, version), name=name)
-                    self.client(*client, "commit", name=name)
+                    device.call(*client, "install", self.artifact(image, version))
+                    device.call(*client, "commit")
                 self.assertEqual(self.engine.running(), {"shop-web": self.two.id})
                 self.assertEqual(list(self.engine.images()), [self.two.id])
                 before = self.engine.containers()
-                self.client(*client, "install", self.artifact(self.one, "three"), name=name)
-                self.client(*client, "rollback", name=name)
+                device.call(*client, "install", self.artifact(self.one, "three"))
+                device.call(*client, "rollback")
                 self.assert_old(before)
 
     # ---- questions
