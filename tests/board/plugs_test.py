@@ -107,7 +107,7 @@ def pull(bench, log, place, seed, further):
             # The other slot, a reboot and a commit: whatever was left behind would be in the way.
             board.expect(4, workbench.install(further))
             if board.reboot()[0] != "v3":
-                raise BoardError("the further update does not run")
+                raise BoardError("the further update does not run; the console said\n" + board.console.said[-2000:])
             board.expect(0, "client commit")
             check(board, "v3")
         return first, lost, story, version
