@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned kMostThreads = 64;
 // Blocks are written in order, and some take many times as long as others: with some more on their
 // way, nobody waits for the oldest.
-constexpr std::size_t kSpareBytes = 2 * kMiB;
+constexpr std::size_t kSpareBytes = 6 * kMiB;
 
 /// One block on its way: filled by the caller, encoded by a worker, written by the caller.
 struct Slot {
