@@ -1,56 +1,49 @@
 #include "core/artifact/crypto_library.hpp"
 
-#include <dlfcn.h>
-
 #include <string>
 
 #include "core/artifact/openssl_types.hpp"
+#include "core/os/dynamic_library.hpp"
 
 namespace patchbay::artifact {
 namespace {
 
 constexpr const char* kFileName = "libcrypto.so.3";
 
-Error cannot_use(const std::string& file_name, const std::string& why) {
-  return Error{ErrorCode::unsupported, "checksums and signatures need " + file_name + ": " + why +
+Error cannot_use(const std::string& why) {
+  return Error{ErrorCode::unsupported, "checksums and signatures need a library: " + why +
                                            "; install libssl3 (3.0 or later)"};
 }
 
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  return function != nullptr;
+bool find_sums(const os::DynamicLibrary& library, CryptoLibrary& crypto) {
+  return library.find("SHA256_Init", crypto.sha256_init) &&
+         library.find("SHA256_Update", crypto.sha256_update) &&
+         library.find("SHA256_Final", crypto.sha256_final);
 }
 
-bool find_sums(void* library, CryptoLibrary& crypto) {
-  return find(library, "SHA256_Init", crypto.sha256_init) &&
-         find(library, "SHA256_Update", crypto.sha256_update) &&
-         find(library, "SHA256_Final", crypto.sha256_final);
+bool find_keys(const os::DynamicLibrary& library, CryptoLibrary& crypto) {
+  return library.find("BIO_new_mem_buf", crypto.bio_new_mem_buf) &&
+         library.find("BIO_free_all", crypto.bio_free_all) &&
+         library.find("PEM_read_bio_PUBKEY", crypto.pem_read_bio_pubkey) &&
+         library.find("EVP_PKEY_free", crypto.evp_pkey_free) &&
+         library.find("EVP_PKEY_get_base_id", crypto.evp_pkey_get_base_id) &&
+         library.find("EVP_PKEY_get_bits", crypto.evp_pkey_get_bits) &&
+         library.find("EVP_PKEY_get_group_name", crypto.evp_pkey_get_group_name) &&
+         library.find("ERR_clear_error", crypto.err_clear_error);
 }
 
-bool find_keys(void* library, CryptoLibrary& crypto) {
-  return find(library, "BIO_new_mem_buf", crypto.bio_new_mem_buf) &&
-         find(library, "BIO_free_all", crypto.bio_free_all) &&
-         find(library, "PEM_read_bio_PUBKEY", crypto.pem_read_bio_pubkey) &&
-         find(library, "EVP_PKEY_free", crypto.evp_pkey_free) &&
-         find(library, "EVP_PKEY_get_base_id", crypto.evp_pkey_get_base_id) &&
-         find(library, "EVP_PKEY_get_bits", crypto.evp_pkey_get_bits) &&
-         find(library, "EVP_PKEY_get_group_name", crypto.evp_pkey_get_group_name) &&
-         find(library, "ERR_clear_error", crypto.err_clear_error);
-}
-
-bool find_signatures(void* library, CryptoLibrary& crypto) {
-  return find(library, "EVP_PKEY_CTX_set_rsa_padding", crypto.evp_pkey_ctx_set_rsa_padding) &&
-         find(library, "EVP_sha256", crypto.evp_sha256) &&
-         find(library, "EVP_MD_CTX_new", crypto.evp_md_ctx_new) &&
-         find(library, "EVP_MD_CTX_free", crypto.evp_md_ctx_free) &&
-         find(library, "EVP_DigestVerifyInit", crypto.evp_digest_verify_init) &&
-         find(library, "EVP_DigestVerify", crypto.evp_digest_verify) &&
-         find(library, "BN_bin2bn", crypto.bn_bin2bn) && find(library, "BN_free", crypto.bn_free) &&
-         find(library, "ECDSA_SIG_new", crypto.ecdsa_sig_new) &&
-         find(library, "ECDSA_SIG_free", crypto.ecdsa_sig_free) &&
-         find(library, "ECDSA_SIG_set0", crypto.ecdsa_sig_set0) &&
-         find(library, "i2d_ECDSA_SIG", crypto.i2d_ecdsa_sig);
+bool find_signatures(const os::DynamicLibrary& library, CryptoLibrary& crypto) {
+  return library.find("EVP_PKEY_CTX_set_rsa_padding", crypto.evp_pkey_ctx_set_rsa_padding) &&
+         library.find("EVP_sha256", crypto.evp_sha256) &&
+         library.find("EVP_MD_CTX_new", crypto.evp_md_ctx_new) &&
+         library.find("EVP_MD_CTX_free", crypto.evp_md_ctx_free) &&
+         library.find("EVP_DigestVerifyInit", crypto.evp_digest_verify_init) &&
+         library.find("EVP_DigestVerify", crypto.evp_digest_verify) &&
+         library.find("BN_bin2bn", crypto.bn_bin2bn) && library.find("BN_free", crypto.bn_free) &&
+         library.find("ECDSA_SIG_new", crypto.ecdsa_sig_new) &&
+         library.find("ECDSA_SIG_free", crypto.ecdsa_sig_free) &&
+         library.find("ECDSA_SIG_set0", crypto.ecdsa_sig_set0) &&
+         library.find("i2d_ECDSA_SIG", crypto.i2d_ecdsa_sig);
 }
 
 /// For the deleters: whoever has an object of the library has loaded it.
@@ -61,13 +54,12 @@ const CryptoLibrary& loaded() {
 }  // namespace
 
 Result<CryptoLibrary> load_crypto_library(const char* file_name) {
-  // Never closed: it registers handlers for the end of the process.
-  void* library = ::dlopen(file_name, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return cannot_use(file_name, "it is not installed");
+  const auto library = os::DynamicLibrary::open(file_name);
+  if (!library) return cannot_use(library.error().message());
   CryptoLibrary crypto{};
-  if (!find_sums(library, crypto) || !find_keys(library, crypto) ||
-      !find_signatures(library, crypto)) {
-    return cannot_use(file_name, "it is too old");
+  if (!find_sums(*library, crypto) || !find_keys(*library, crypto) ||
+      !find_signatures(*library, crypto)) {
+    return cannot_use(std::string{file_name} + " is too old");
   }
   return crypto;
 }
