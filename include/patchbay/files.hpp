@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "patchbay/fd.hpp"
 #include "patchbay/result.hpp"
 
 /// Files, the way an update needs them: durable, complete, with every attribute. All calls block,
@@ -64,6 +65,25 @@ Status copy_file(const std::string& from, const std::string& to, const FileAttri
 /// owner, mode, ACLs, label and other attributes are kept; a new file gets `mode`. Not undone by a
 /// rollback; for state files of the module itself.
 Status replace_file(const std::string& path, std::string_view content, mode_t mode);
+
+/// A file that is being made, front to back, for the module alone (mode 0600).
+class NewFile {
+ public:
+  /// Error also when something is at `path`.
+  static Result<NewFile> create(const std::string& path);
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  Status write(std::string_view bytes);
+  /// Its content is on the disk then; its name is with sync_directory().
+  Status sync();
+
+ private:
+  NewFile(Fd file, std::string path) : file_{std::move(file)}, path_{std::move(path)} {}
+
+  Fd file_;
+  std::string path_;
+  std::uint64_t size_ = 0;
+};
 
 /// fsync of the directory at `path`: makes what was created, renamed or removed in it durable.
 Status sync_directory(const std::string& path);

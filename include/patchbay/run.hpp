@@ -49,6 +49,9 @@ struct ProgramExit {
 /// the message says which.
 Result<ProgramExit> run(const Program& program);
 
+/// Lines without their ends, as of what a program has printed; no empty last one.
+std::vector<std::string> lines_of(const std::string& text);
+
 /// The absolute path of the program `name` in the directories of PATH, or nothing.
 std::optional<std::string> find_program(const std::string& name);
 

@@ -32,16 +32,6 @@ bool succeeds(const std::string& program, std::vector<std::string> arguments) {
   return exit && exit->success();
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
-}
-
 std::vector<std::string> without_doubles(std::vector<std::string> images) {
   std::sort(images.begin(), images.end());
   images.erase(std::unique(images.begin(), images.end()), images.end());
@@ -53,7 +43,7 @@ std::vector<std::string> without_doubles(std::vector<std::string> images) {
 std::vector<std::string> images_in(const std::string& text) {
   std::vector<std::string> images;
   bool in_services = false;
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : module::lines_of(text)) {
     if (!line.empty() && line.front() != ' ') in_services = line.starts_with("services:");
     constexpr std::string_view kKey = "    image: ";
     if (!in_services || !line.starts_with(kKey)) continue;
@@ -67,7 +57,7 @@ std::vector<std::string> images_in(const std::string& text) {
 /// The images in the commands that `podman-compose --dry-run pull` prints: podman pull ... IMAGE
 std::vector<std::string> images_to_pull(const std::string& text) {
   std::vector<std::string> images;
-  for (const std::string& line : lines_of(text)) {
+  for (const std::string& line : module::lines_of(text)) {
     const auto second = line.find(' ') + 1;
     if (line.compare(second, 5, "pull ") == 0) images.push_back(line.substr(line.rfind(' ') + 1));
   }
@@ -180,7 +170,7 @@ Status Compose::up_with_podman(const std::string& project, const std::string& di
   PATCHBAY_TRY(const auto exit, module::run(starting));
   if (!exit.success()) return failure(project, exit.describe());
   std::string command;
-  for (const std::string& line : lines_of(exit.output)) {
+  for (const std::string& line : module::lines_of(exit.output)) {
     constexpr std::string_view kCode = "exit code: ";
     if (!line.starts_with(kCode)) {
       command = line;

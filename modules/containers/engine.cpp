@@ -295,7 +295,7 @@ Status Engine::read_back(const std::string& image_id) const {
 }
 
 Status Engine::save(const std::string& reference, const std::string& path) const {
-  PATCHBAY_TRY(auto file, NewFile::create(path));
+  PATCHBAY_TRY(auto file, module::NewFile::create(path));
   HttpRequest request{.method = "GET",
                       .path = "/images/" + escape(reference) + "/get",
                       .download = [&](std::string_view piece) { return file.write(piece); },

@@ -38,24 +38,8 @@ std::size_t tar_padding(std::uint64_t size) {
   return (kTarBlock - size % kTarBlock) % kTarBlock;
 }
 
-Result<NewFile> NewFile::create(const std::string& path) {
-  module::Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!file) return Error::from_errno(errno, "make " + path);
-  return NewFile{std::move(file), path};
-}
-
-Status NewFile::write(std::string_view data) {
-  while (!data.empty()) {
-    const auto written = ::write(file_.get(), data.data(), data.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Error::from_errno(errno, "write " + path_);
-    data.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return Done{};
-}
-
 Result<TarWriter> TarWriter::create(const std::string& path) {
-  PATCHBAY_TRY(auto file, NewFile::create(path));
+  PATCHBAY_TRY(auto file, module::NewFile::create(path));
   return TarWriter{std::move(file)};
 }
 

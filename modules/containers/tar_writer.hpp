@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "modules/containers/http_client.hpp"
-#include "patchbay/fd.hpp"
+#include "patchbay/files.hpp"
 #include "patchbay/result.hpp"
 
 namespace patchbay::containers {
@@ -19,21 +19,7 @@ std::string tar_header(const std::string& name, std::uint64_t size);
 /// Bytes behind a file, up to the next block.
 std::size_t tar_padding(std::uint64_t size);
 
-/// A file that is being made. Not synced: a cut has it made again.
-class NewFile {
- public:
-  /// Error also when `path` is there.
-  static module::Result<NewFile> create(const std::string& path);
-  module::Status write(std::string_view data);
-
- private:
-  NewFile(module::Fd file, std::string path) : file_{std::move(file)}, path_{std::move(path)} {}
-
-  module::Fd file_;
-  std::string path_;
-};
-
-/// Writes a tar archive of plain files.
+/// Writes a tar archive of plain files. Not synced: a cut has it made again.
 class TarWriter {
  public:
   /// Makes the new file `path`.
@@ -45,9 +31,9 @@ class TarWriter {
   module::Status finish();
 
  private:
-  explicit TarWriter(NewFile file) : file_{std::move(file)} {}
+  explicit TarWriter(module::NewFile file) : file_{std::move(file)} {}
 
-  NewFile file_;
+  module::NewFile file_;
 };
 
 /// The content of the file `path`, front to back.

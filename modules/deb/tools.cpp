@@ -108,16 +108,6 @@ Result<std::string> first_output_of(const std::string& name, std::vector<std::st
   return Error{name + ": " + exit.describe()};
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const auto end = std::min(text.find('\n', begin), text.size());
-    lines.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return lines;
-}
-
 Result<DatabaseLock> DatabaseLock::acquire() {
   PATCHBAY_TRY(Fd file, wait_for_lock(kDatabaseLock));
   return DatabaseLock{std::move(file)};

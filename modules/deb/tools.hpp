@@ -31,8 +31,7 @@ module::Result<std::string> output_of(const std::string& name, std::vector<std::
 module::Result<std::string> first_output_of(const std::string& name,
                                             std::vector<std::string> arguments);
 
-/// Lines without their ends; no empty last one.
-std::vector<std::string> lines_of(const std::string& text);
+using module::lines_of;
 
 /// The lock that dpkg takes while it reads and writes its database; for whoever writes there
 /// himself, and gives it back before he calls dpkg.

@@ -41,28 +41,6 @@ Result<std::string_view> ImageReader::next(std::size_t most) {
   return std::string_view{piece_.data(), have};
 }
 
-Result<ImageWriter> ImageWriter::create(const std::string& path) {
-  Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!file) return Error::from_errno(errno, "create " + path);
-  return ImageWriter{std::move(file), path};
-}
-
-Status ImageWriter::add(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto count = ::write(file_.get(), bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Error::from_errno(errno, "write " + path_);
-    bytes.remove_prefix(static_cast<std::size_t>(count));
-    size_ += static_cast<std::uint64_t>(count);
-  }
-  return Done{};
-}
-
-Status ImageWriter::finish() {
-  if (::fsync(file_.get()) != 0) return Error::from_errno(errno, "sync " + path_);
-  return Done{};
-}
-
 Result<ImageSum> sum_of(const std::string& path) {
   PATCHBAY_TRY(auto file, ImageReader::open(path));
   ImageSum sum;

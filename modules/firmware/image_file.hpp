@@ -7,7 +7,7 @@
 #include "patchbay/fd.hpp"
 #include "patchbay/result.hpp"
 
-/// Firmware on the disk, handled in pieces: a device may have less memory than its peripherals have
+/// Firmware on the disk, read in pieces: a device may have less memory than its peripherals have
 /// flash.
 namespace patchbay::firmware {
 
@@ -28,25 +28,6 @@ class ImageReader {
   std::string path_;
   std::uint64_t size_;
   std::string piece_;
-};
-
-/// Writes a file that nobody reads before it is whole.
-class ImageWriter {
- public:
-  /// `path` must not exist.
-  static module::Result<ImageWriter> create(const std::string& path);
-
-  [[nodiscard]] std::uint64_t size() const { return size_; }
-  module::Status add(std::string_view bytes);
-  /// Everything is on the disk, but for the name in the directory.
-  module::Status finish();
-
- private:
-  ImageWriter(module::Fd file, std::string path) : file_{std::move(file)}, path_{std::move(path)} {}
-
-  module::Fd file_;
-  std::string path_;
-  std::uint64_t size_ = 0;
 };
 
 struct ImageSum {

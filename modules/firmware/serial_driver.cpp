@@ -112,7 +112,7 @@ class SerialDriver final : public Driver {
   Result<bool> read(const std::string& path) override {
     PATCHBAY_TRY(const auto hello, greet());
     if (hello.length == 0) return false;
-    PATCHBAY_TRY(auto content, ImageWriter::create(path));
+    PATCHBAY_TRY(auto content, module::NewFile::create(path));
     while (content.size() < hello.length) {
       const auto left = hello.length - static_cast<std::uint32_t>(content.size());
       std::string data;
@@ -122,9 +122,9 @@ class SerialDriver final : public Driver {
       if (answer.reason == kUnknownCommand) return false;
       if (answer.reason != 0 || answer.data.empty() || answer.data.size() > left)
         return Error{"the device at " + port_ + " does not give its firmware: " + answer.text};
-      PATCHBAY_CHECK(content.add(answer.data));
+      PATCHBAY_CHECK(content.write(answer.data));
     }
-    PATCHBAY_CHECK(content.finish());
+    PATCHBAY_CHECK(content.sync());
     return true;
   }
 

@@ -13,8 +13,6 @@
 #include <memory>
 #include <span>
 
-#include "patchbay/fd.hpp"
-
 namespace patchbay::module {
 namespace {
 
@@ -212,6 +210,28 @@ Status replace_file(const std::string& path, std::string_view content, mode_t mo
   auto status = write_fresh();
   if (!status) ::unlink(fresh.c_str());
   return status;
+}
+
+Result<NewFile> NewFile::create(const std::string& path) {
+  Fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!file) return Error::from_errno(errno, "create " + path);
+  return NewFile{std::move(file), path};
+}
+
+Status NewFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = ::write(file_.get(), bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error::from_errno(errno, "write " + path_);
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+    size_ += static_cast<std::uint64_t>(count);
+  }
+  return Done{};
+}
+
+Status NewFile::sync() {
+  if (::fsync(file_.get()) != 0) return Error::from_errno(errno, "sync " + path_);
+  return Done{};
 }
 
 Status sync_directory(const std::string& path) {

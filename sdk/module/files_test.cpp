@@ -33,6 +33,30 @@ TEST(ReplaceFile, GivenOldFile_ThenContentIsNewAndModeIsKept) {
   EXPECT_THAT(*list_directory(directory.path()), ElementsAre("state"));
 }
 
+TEST(NewFile, GivenPieces_WhenWritten_ThenTheyStandInOrderAndAreCounted) {
+  const TempDir directory;
+  auto file = NewFile::create(directory / "image");
+  ASSERT_TRUE(file);
+
+  ASSERT_TRUE(file->write("first "));
+  ASSERT_TRUE(file->write(""));
+  ASSERT_TRUE(file->write("second"));
+
+  EXPECT_TRUE(file->sync());
+  EXPECT_EQ(file->size(), 12U);
+  EXPECT_EQ(read_text(directory / "image"), "first second");
+  EXPECT_EQ(fs::status(directory / "image").permissions(), fs::perms{0600});
+}
+
+TEST(NewFile, GivenSomethingThere_WhenCreated_ThenItIsLeftAlone) {
+  const TempDir directory;
+  write_text(directory / "image", "precious");
+
+  EXPECT_FALSE(NewFile::create(directory / "image"));
+
+  EXPECT_EQ(read_text(directory / "image"), "precious");
+}
+
 TEST(ReplaceFile, GivenNoDirectory_ThenFailsAndNamesIt) {
   const auto status = replace_file("/nonexistent/state", "x", 0600);
 

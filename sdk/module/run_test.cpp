@@ -118,5 +118,12 @@ TEST_F(Run, GivenProgramName_ThenFoundInPath) {
   EXPECT_FALSE(find_program("no-such-program"));
 }
 
+TEST(LinesOf, GivenTexts_ThenLinesComeWithoutTheirEnds) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(lines_of(""), Lines{});
+  EXPECT_EQ(lines_of("one\n\nthree\n"), (Lines{"one", "", "three"}));
+  EXPECT_EQ(lines_of("one\ntwo"), (Lines{"one", "two"}));
+}
+
 }  // namespace
 }  // namespace patchbay::module
