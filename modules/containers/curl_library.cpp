@@ -1,37 +1,25 @@
 #include "modules/containers/curl_library.hpp"
 
-#include <dlfcn.h>
-
-#include <string>
+#include "patchbay/dynamic_library.hpp"
 
 namespace patchbay::containers {
 namespace {
 
-constexpr const char* kLibrary = "libcurl.so.4";
-
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  return function != nullptr;
-}
-
 module::Result<CurlLibrary> load() {
-  void* const library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    return module::Error{
-        std::string{kLibrary} +
-        " is needed to talk to the container engine; install the package libcurl4"};
-  }
+  auto library = module::DynamicLibrary::open("libcurl.so.4");
+  if (!library)
+    return module::Error{"the container engine cannot be asked: " + library.error().message() +
+                         "; install the package libcurl4"};
   CurlLibrary curl{};
-  const bool whole = find(library, "curl_easy_init", curl.easy_init) &&
-                     find(library, "curl_easy_setopt", curl.easy_setopt) &&
-                     find(library, "curl_easy_perform", curl.easy_perform) &&
-                     find(library, "curl_easy_getinfo", curl.easy_getinfo) &&
-                     find(library, "curl_easy_cleanup", curl.easy_cleanup) &&
-                     find(library, "curl_easy_strerror", curl.easy_strerror) &&
-                     find(library, "curl_slist_append", curl.slist_append) &&
-                     find(library, "curl_slist_free_all", curl.slist_free_all);
-  if (!whole) return module::Error{std::string{kLibrary} + " is too old"};
+  library->find("curl_easy_init", curl.easy_init);
+  library->find("curl_easy_setopt", curl.easy_setopt);
+  library->find("curl_easy_perform", curl.easy_perform);
+  library->find("curl_easy_getinfo", curl.easy_getinfo);
+  library->find("curl_easy_cleanup", curl.easy_cleanup);
+  library->find("curl_easy_strerror", curl.easy_strerror);
+  library->find("curl_slist_append", curl.slist_append);
+  library->find("curl_slist_free_all", curl.slist_free_all);
+  PATCHBAY_CHECK(library->all_found());
   return curl;
 }
 

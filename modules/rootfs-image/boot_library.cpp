@@ -1,6 +1,5 @@
-#include <dlfcn.h>
-
 #include "modules/rootfs-image/boot_variables.hpp"
+#include "patchbay/dynamic_library.hpp"
 
 // libubootenv in our own process, for devices that have the library and not its tools. Loaded when
 // it is needed, so that nobody else has to have it.
@@ -30,23 +29,21 @@ struct Functions {
   void (*exit)(Context*);
 };
 
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(::dlsym(library, name));
-  return function != nullptr;
-}
-
-bool find_all(void* library, Functions& functions) {
-  return find(library, "libuboot_initialize", functions.initialize) &&
-         find(library, "libuboot_read_config", functions.read_config) &&
-         find(library, "libuboot_open", functions.open) &&
-         find(library, "libuboot_iterator", functions.iterator) &&
-         find(library, "libuboot_getname", functions.getname) &&
-         find(library, "libuboot_getvalue", functions.getvalue) &&
-         find(library, "libuboot_set_env", functions.set_env) &&
-         find(library, "libuboot_env_store", functions.env_store) &&
-         find(library, "libuboot_close", functions.close) &&
-         find(library, "libuboot_exit", functions.exit);
+Result<Functions> load() {
+  PATCHBAY_TRY(auto library, module::DynamicLibrary::open(kLibrary));
+  Functions functions{};
+  library.find("libuboot_initialize", functions.initialize);
+  library.find("libuboot_read_config", functions.read_config);
+  library.find("libuboot_open", functions.open);
+  library.find("libuboot_iterator", functions.iterator);
+  library.find("libuboot_getname", functions.getname);
+  library.find("libuboot_getvalue", functions.getvalue);
+  library.find("libuboot_set_env", functions.set_env);
+  library.find("libuboot_env_store", functions.env_store);
+  library.find("libuboot_close", functions.close);
+  library.find("libuboot_exit", functions.exit);
+  PATCHBAY_CHECK(library.all_found());
+  return functions;
 }
 
 /// The environment as it was read, and the library's lock on it.
@@ -126,11 +123,9 @@ class LibraryVariables final : public VariableStore {
 }  // namespace
 
 std::unique_ptr<VariableStore> variables_through_library(const std::string& config) {
-  // Never closed: it ends with the process.
-  void* const library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
-  Functions functions{};
-  if (library == nullptr || !find_all(library, functions)) return nullptr;
-  return std::make_unique<LibraryVariables>(functions, config.empty() ? kUsualConfig : config);
+  const auto functions = load();
+  if (!functions) return nullptr;
+  return std::make_unique<LibraryVariables>(*functions, config.empty() ? kUsualConfig : config);
 }
 
 }  // namespace patchbay::rootfs_image
