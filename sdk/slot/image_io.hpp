@@ -26,6 +26,15 @@ class Buffer {
   std::unique_ptr<std::byte, decltype(&std::free)> bytes_;
 };
 
+/// A piece of the image, and where on the device it belongs.
+struct Piece {
+  Buffer buffer;
+  std::size_t count = 0;  ///< bytes of the buffer in use
+  std::uint64_t offset = 0;
+};
+/// As many go round between two threads.
+constexpr std::size_t kPieces = 4;
+
 class DeviceIo {
  public:
   /// Takes the device for itself. O_DIRECT where possible.

@@ -14,8 +14,12 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 Sha256::~Sha256() = default;
 
+void Sha256::update(std::span<const std::byte> piece) {
+  state_->sum.update(piece);
+}
+
 void Sha256::update(std::string_view piece) {
-  state_->sum.update(as_bytes(piece));
+  update(as_bytes(piece));
 }
 
 module::Result<std::string> Sha256::finish() {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,7 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
   ~Sha256();
 
+  void update(std::span<const std::byte> piece);
   void update(std::string_view piece);
   /// Of all pieces since the beginning or the last call, in hex.
   module::Result<std::string> finish();

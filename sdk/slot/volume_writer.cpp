@@ -1,0 +1,57 @@
+#include "sdk/slot/volume_writer.hpp"
+
+#include <cstring>
+
+#include "sdk/slot/arrival.hpp"
+#include "sdk/slot/read_back.hpp"
+
+namespace patchbay::slot {
+
+using module::Done;
+using module::Error;
+using module::Result;
+using module::Status;
+
+namespace {
+
+// Known before the image comes only if its sum is promised. A volume whose update was cut cannot be
+// read, and holds nothing.
+bool holds_already(const ImageRequest& request, const DeviceIo& io) {
+  if (request.expected_sum.empty()) return false;
+  auto quiet = request;
+  quiet.progress = {};
+  const auto sum = sum_on_device(quiet, *request.size, io);
+  return sum && *sum == request.expected_sum;
+}
+
+Status require_equal(const ImageRequest& request, std::span<const std::byte> fresh,
+                     std::uint64_t offset, const DeviceIo& io) {
+  const Buffer old;
+  PATCHBAY_CHECK(io.read(old.first(fresh.size()), offset));
+  if (std::memcmp(old.all().data(), fresh.data(), fresh.size()) == 0) return Done{};
+  return Error{
+      "the image does not have the SHA-256 that the artifact's rootfs-image.checksum says, " +
+      request.expected_sum + "; the artifact was made wrong"};
+}
+
+}  // namespace
+
+Result<WrittenImage> write_volume(const ImageRequest& request, const ImageSource& source,
+                                  DeviceIo& io) {
+  if (!request.size)
+    return Error{"a UBI volume can be written only if the client announces the image's size"};
+  const bool there = holds_already(request, io);
+  if (!there) PATCHBAY_CHECK(io.begin_volume_update(*request.size));
+  Arrival arrival{request, source};
+  const Buffer buffer;
+  while (true) {
+    const auto offset = arrival.size();
+    PATCHBAY_TRY(const auto count, arrival.fill(buffer.all()));
+    if (count == 0) break;
+    const auto bytes = buffer.first(count);
+    PATCHBAY_CHECK(there ? require_equal(request, bytes, offset, io) : io.write(bytes, offset));
+  }
+  return arrival.finish(there ? 0 : arrival.size());
+}
+
+}  // namespace patchbay::slot
