@@ -10,6 +10,9 @@ add_library(patchbay_options INTERFACE)
 target_compile_features(patchbay_options INTERFACE cxx_std_20)
 target_include_directories(patchbay_options INTERFACE
   "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/include")
+# Where a long has 32 bits: files larger than 2 GiB, and years after 2037. sdk/module hands it on.
+set(PATCHBAY_WIDE_TYPES _FILE_OFFSET_BITS=64 _TIME_BITS=64)
+target_compile_definitions(patchbay_options INTERFACE ${PATCHBAY_WIDE_TYPES})
 target_compile_options(patchbay_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wold-style-cast -Wnon-virtual-dtor
@@ -19,7 +22,7 @@ target_link_options(patchbay_options INTERFACE -Wl,--gc-sections -Wl,--as-needed
 # Relative relocations packed: a quarter of the client's start-up is relocation. Linkers that do not
 # know the option only warn.
 include(CheckLinkerFlag)
-check_linker_flag(CXX -Wl,-z,pack-relative-relocs,--fatal-warnings PATCHBAY_HAVE_PACKED_RELOCATIONS)
+check_linker_flag(CXX -Wl,--fatal-warnings,-z,pack-relative-relocs PATCHBAY_HAVE_PACKED_RELOCATIONS)
 if(PATCHBAY_HAVE_PACKED_RELOCATIONS)
   target_link_options(patchbay_options INTERFACE -Wl,-z,pack-relative-relocs)
 endif()

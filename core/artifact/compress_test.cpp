@@ -73,8 +73,8 @@ Result<std::string> decompress(Compression kind, const std::string& packed) {
 class EveryFormat : public ::testing::TestWithParam<Compression> {};
 
 TEST_P(EveryFormat, GivenAnySize_WhenCompressed_ThenReadBackTheSame) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, 32 * kKiB, 512 * kKiB - 1,
-                                 512 * kKiB, 512 * kKiB + 1, 8 * kMiB + 1}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           0, 1, 32 * kKiB, 512 * kKiB - 1, 512 * kKiB, 512 * kKiB + 1, 8 * kMiB + 1}) {
     const std::string text = mixture(size);
 
     const auto packed = compress({GetParam(), level_range_of(GetParam()).lowest, 2}, text, 70'001);

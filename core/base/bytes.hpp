@@ -15,6 +15,12 @@ using ByteVector = std::vector<std::byte>;
 inline constexpr std::uint64_t kKiB = 1024;
 inline constexpr std::uint64_t kMiB = 1024 * kKiB;
 
+/// The formats and the plugin interface count bytes in 64 bits; where a pointer has 32, memory ends
+/// before that does.
+constexpr std::size_t in_memory(std::uint64_t count) {
+  return count > SIZE_MAX ? SIZE_MAX : static_cast<std::size_t>(count);
+}
+
 inline ByteSpan as_bytes(std::string_view text) {
   return std::as_bytes(std::span{text.data(), text.size()});
 }

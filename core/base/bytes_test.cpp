@@ -30,5 +30,11 @@ TEST(Printable, GivenLongText_ThenCut) {
   EXPECT_EQ(printable("abcdef", 3), "abc...");
 }
 
+TEST(InMemory, GivenCounts_ThenNoneIsLargerThanMemory) {
+  EXPECT_EQ(in_memory(0), 0U);
+  EXPECT_EQ(in_memory(4096), 4096U);
+  EXPECT_EQ(in_memory(UINT64_MAX), SIZE_MAX);
+}
+
 }  // namespace
 }  // namespace patchbay

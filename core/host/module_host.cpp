@@ -175,7 +175,7 @@ class Instance {
 
   static void add_line(void* data, pb_text_t line) {
     auto& lines = *static_cast<std::string*>(data);
-    lines += (lines.empty() ? "" : "\n") + std::string{line.data, line.size};
+    lines += (lines.empty() ? "" : "\n") + std::string{line.data, in_memory(line.size)};
   }
 
   pb_plugin_t plugin_{};

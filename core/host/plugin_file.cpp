@@ -55,8 +55,9 @@ class ElfView {
   [[nodiscard]] bool holds(std::uint64_t offset, std::string_view text) const {
     const auto all = as_text(file_);
     // With the NUL that ends it.
-    return offset < all.size() && all.substr(offset).starts_with(text) &&
-           all.substr(offset + text.size()).starts_with('\0');
+    if (offset >= all.size()) return false;
+    const auto from = all.substr(in_memory(offset));
+    return from.starts_with(text) && from.substr(text.size()).starts_with('\0');
   }
 
  private:
@@ -189,7 +190,7 @@ class Mapping {
   static Result<Mapping> of(int fd) {
     struct stat status {};
     if (::fstat(fd, &status) != 0) return Error::from_errno(errno, "stat");
-    const auto size = static_cast<std::uint64_t>(status.st_size);
+    const auto size = in_memory(static_cast<std::uint64_t>(status.st_size));
     if (size == 0) return not_a_plugin("an empty file");
     if (size > kMostBytes) return not_a_plugin("larger than " + human_size(kMostBytes));
     void* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -30,7 +30,8 @@ pb_text_t text_of(const std::string& text) {
 }
 
 std::string_view view_of(pb_text_t text) {
-  return {text.data == nullptr ? "" : text.data, text.data == nullptr ? 0 : text.size};
+  if (text.data == nullptr) return "";
+  return {text.data, in_memory(text.size)};
 }
 
 std::int32_t fail(pb_error_t* error, const Error& reason) {
@@ -85,7 +86,7 @@ std::int32_t host_next_file(const pb_host_t* host, pb_file_t* file, pb_error_t* 
 
 std::int32_t host_read(const pb_host_t* host, void* buffer, std::uint64_t capacity,
                        std::uint64_t* count, pb_error_t* error) {
-  const auto got = services(host).read({static_cast<std::byte*>(buffer), capacity});
+  const auto got = services(host).read({static_cast<std::byte*>(buffer), in_memory(capacity)});
   if (!got) return fail(error, got.error());
   *count = *got;
   return PB_OK;
@@ -103,15 +104,15 @@ std::int32_t host_get_state(const pb_host_t* host, pb_text_t key, void* buffer,
   const auto value = services(host).get_state(view_of(key));
   if (!value) return fail(error, value.error());
   *size = value->size();
-  const auto copied = std::min<std::uint64_t>(capacity, value->size());
+  const auto copied = std::min(in_memory(capacity), value->size());
   if (copied != 0) std::memcpy(buffer, value->data(), copied);
   return PB_OK;
 }
 
 std::int32_t host_set_state(const pb_host_t* host, pb_text_t key, const void* value,
                             std::uint64_t size, pb_error_t* error) {
-  return finish(
-      error, services(host).set_state(view_of(key), {static_cast<const std::byte*>(value), size}));
+  return finish(error, services(host).set_state(
+                           view_of(key), {static_cast<const std::byte*>(value), in_memory(size)}));
 }
 
 std::int32_t host_remove_state(const pb_host_t* host, pb_text_t key, pb_error_t* error) {

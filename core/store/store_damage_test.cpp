@@ -66,6 +66,10 @@ TEST_P(DamagedStore, GivenDamage_WhenOpened_ThenNamedRefusedAndKept) {
   EXPECT_TRUE(read_text(path) == content) << "the file has been changed";
 }
 
+// Where the first meta page, whose numbers have the machine's own size, has them.
+constexpr std::size_t kVersion = sizeof(std::size_t) + 8 + 4;
+constexpr std::size_t kPageSize = kVersion + 4 + sizeof(void*) + sizeof(std::size_t);
+
 std::string overwrite(std::string text, std::size_t at, const std::string& with) {
   return text.replace(at, with.size(), with);
 }
@@ -101,11 +105,11 @@ INSTANTIATE_TEST_SUITE_P(
                ErrorCode::integrity, "damaged"},
         Damage{"OtherFormatVersion",
                [](const std::string& s) {
-                 return overwrite(s, 20, std::string{"\x02\0\0\0", 4});
+                 return overwrite(s, kVersion, std::string{"\x02\0\0\0", 4});
                },
                ErrorCode::unsupported, "LMDB format 2"},
         Damage{"PageSizeZero",
-               [](const std::string& s) { return overwrite(s, 40, std::string(4, '\0')); },
+               [](const std::string& s) { return overwrite(s, kPageSize, std::string(4, '\0')); },
                ErrorCode::integrity, "page size"}),
     [](const auto& test) { return test.param.name; });
 

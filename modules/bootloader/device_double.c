@@ -2,7 +2,10 @@
  * the lock of its boot partitions, and NOR flash on regular files. State is in the directory that
  * PATCHBAY_DOUBLE names: "card" (512 bytes, the extended CSD), "force_ro", and "flash*" (erase
  * blocks of 4 KiB; writing can clear bits only, as in the real thing; none at all if there is a
- * file "worn"). */
+ * file "worn").
+ *
+ * It is compiled as the modules are, for files of any size: what is called open here has the name
+ * open64 for the linker, in both. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -27,7 +30,7 @@ static const char* directory(void) {
 
 static int real_open(const char* path, int flags, mode_t mode) {
   static int (*next)(const char*, int, ...);
-  if (next == NULL) *(void**)&next = dlsym(RTLD_NEXT, "open");
+  if (next == NULL) *(void**)&next = dlsym(RTLD_NEXT, "open64");
   return next(path, flags, mode);
 }
 
@@ -75,7 +78,7 @@ static int is_ours(int fd, const char* name) {
 
 static ssize_t real_pwrite(int fd, const void* bytes, size_t count, off_t at) {
   static ssize_t (*next)(int, const void*, size_t, off_t);
-  if (next == NULL) *(void**)&next = dlsym(RTLD_NEXT, "pwrite");
+  if (next == NULL) *(void**)&next = dlsym(RTLD_NEXT, "pwrite64");
   return next(fd, bytes, count, at);
 }
 

@@ -20,7 +20,7 @@ using module::Result;
 using module::Status;
 using slot::SlotDevice;
 
-constexpr std::uint64_t kHead = 4096;  // a multiple of every sector
+constexpr std::size_t kHead = 4096;  // a multiple of every sector
 
 Result<std::uint64_t> put(const SlotDevice& device, std::uint64_t at, std::string_view bytes) {
   if (bytes.empty()) return std::uint64_t{0};
@@ -51,7 +51,7 @@ class BlockPlace : public Place {
   Result<std::uint64_t> write(const std::string& bytes) override {
     PATCHBAY_TRY(const auto old, read(bytes.size()));
     if (old == bytes) return std::uint64_t{0};
-    const auto head = std::min<std::uint64_t>(kHead, bytes.size());
+    const auto head = std::min(kHead, bytes.size());
     const std::string_view all{bytes};
     PATCHBAY_CHECK(put(device_, 0, std::string(head, '\0')));
     PATCHBAY_TRY(const auto body, put(device_, head, all.substr(head)));

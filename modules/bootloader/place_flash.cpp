@@ -46,7 +46,7 @@ Result<std::string> path_of(const std::string& configured, const std::string& wh
 
 class FlashPlace final : public Place {
  public:
-  FlashPlace(slot::SlotDevice device, Fd fd, std::uint64_t block)
+  FlashPlace(slot::SlotDevice device, Fd fd, std::size_t block)
       : device_{std::move(device)}, fd_{std::move(fd)}, block_{block} {}
 
   [[nodiscard]] std::string name() const override {
@@ -66,7 +66,7 @@ class FlashPlace final : public Place {
     const auto wanted = bytes + whole.substr(bytes.size());
     PATCHBAY_CHECK(erase(0));
     std::uint64_t written = block_;
-    for (std::uint64_t i = 1; i < blocks; ++i) {
+    for (std::size_t i = 1; i < blocks; ++i) {
       if (wanted.compare(i * block_, block_, whole, i * block_, block_) == 0) continue;
       PATCHBAY_CHECK(erase(i));
       PATCHBAY_CHECK(program(i, wanted));
@@ -81,31 +81,31 @@ class FlashPlace final : public Place {
   }
 
  private:
-  [[nodiscard]] std::string place(std::uint64_t index) const {
+  [[nodiscard]] std::string place(std::size_t index) const {
     return "the erase block at byte " + std::to_string(device_.start + index * block_) + " of " +
            device_.path;
   }
-  Status erase(std::uint64_t index) {
+  Status erase(std::size_t index) {
     erase_info_user64 range{.start = device_.start + index * block_, .length = block_};
     if (::ioctl(fd_.get(), MEMERASE64, &range) == 0) return Done{};
     return Error::from_errno(errno, "erase " + place(index));
   }
-  Status program(std::uint64_t index, const std::string& wanted) {
-    std::uint64_t at = index * block_;
+  Status program(std::size_t index, const std::string& wanted) {
+    std::size_t at = index * block_;
     const auto end = at + block_;
     while (at < end) {
       const auto count =
           ::pwrite(fd_.get(), wanted.data() + at, end - at, static_cast<off_t>(device_.start + at));
       if (count < 0 && errno == EINTR) continue;
       if (count <= 0) return Error::from_errno(errno, "write " + place(index));
-      at += static_cast<std::uint64_t>(count);
+      at += static_cast<std::size_t>(count);
     }
     return Done{};
   }
 
   slot::SlotDevice device_;
   Fd fd_;
-  std::uint64_t block_;
+  std::size_t block_;
 };
 
 Status check_kind(const mtd_info_user& info, const std::string& path, const std::string& what) {

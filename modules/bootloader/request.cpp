@@ -102,7 +102,8 @@ Result<Request> read_request(const Context& context) {
 bool has_magic(const std::string& content, const AreaSettings& area) {
   if (!area.magic) return true;
   const auto& [offset, bytes] = *area.magic;
-  return offset <= content.size() && content.compare(offset, bytes.size(), bytes) == 0;
+  return offset <= content.size() &&
+         content.compare(static_cast<std::size_t>(offset), bytes.size(), bytes) == 0;
 }
 
 Result<std::string> load_image(const Context& context, const Request& request,

@@ -129,7 +129,7 @@ class TreeSource final : public ByteSource {
 
   Result<std::size_t> take_content(std::span<std::byte> out) {
     PB_TRY(const std::size_t count,
-           source_->read(out.first(std::min<std::uint64_t>(out.size(), left_))));
+           source_->read(out.first(std::min(out.size(), in_memory(left_)))));
     if (count == 0) return changed();
     left_ -= count;
     return count;

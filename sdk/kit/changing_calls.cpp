@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace patchbay::kit {
@@ -50,18 +51,17 @@ constexpr std::array kCalls{
     PB_CALL(truncate, path),      PB_CALL(ftruncate, fd),
     PB_CALL(fallocate, fd),       PB_CALL(fsync, fd),
     PB_CALL(fdatasync, fd),       PB_CALL(syncfs, fd),
-    PB_CALL(sync_file_range, fd), PB_CALL(sync, map_sync),
-    PB_CALL(msync, map_sync),     PB_CALL(renameat2, at_path),
-    PB_CALL(linkat, at_path),     PB_CALL(symlinkat, path),
-    PB_CALL(unlinkat, at_path),   PB_CALL(mkdirat, at_path),
-    PB_CALL(mknodat, at_path),    PB_CALL(fchmod, fd),
-    PB_CALL(fchmodat, at_path),   PB_CALL(fchown, fd),
-    PB_CALL(fchownat, at_path),   PB_CALL(utimensat, at_path),
-    PB_CALL(setxattr, path),      PB_CALL(lsetxattr, path),
-    PB_CALL(fsetxattr, fd),       PB_CALL(removexattr, path),
-    PB_CALL(lremovexattr, path),  PB_CALL(fremovexattr, fd),
-    PB_CALL(mount, path),         PB_CALL(umount2, path),
-    PB_CALL(reboot, map_sync),
+    PB_CALL(sync, map_sync),      PB_CALL(msync, map_sync),
+    PB_CALL(renameat2, at_path),  PB_CALL(linkat, at_path),
+    PB_CALL(symlinkat, path),     PB_CALL(unlinkat, at_path),
+    PB_CALL(mkdirat, at_path),    PB_CALL(mknodat, at_path),
+    PB_CALL(fchmod, fd),          PB_CALL(fchmodat, at_path),
+    PB_CALL(fchown, fd),          PB_CALL(fchownat, at_path),
+    PB_CALL(utimensat, at_path),  PB_CALL(setxattr, path),
+    PB_CALL(lsetxattr, path),     PB_CALL(fsetxattr, fd),
+    PB_CALL(removexattr, path),   PB_CALL(lremovexattr, path),
+    PB_CALL(fremovexattr, fd),    PB_CALL(mount, path),
+    PB_CALL(umount2, path),       PB_CALL(reboot, map_sync),
 // Arm 64 never had these.
 #ifdef SYS_open
     PB_CALL(open, open_path),     PB_CALL(creat, path),
@@ -70,20 +70,36 @@ constexpr std::array kCalls{
     PB_CALL(mkdir, path),         PB_CALL(rmdir, path),
     PB_CALL(mknod, path),         PB_CALL(chmod, path),
     PB_CALL(chown, path),         PB_CALL(lchown, path),
-    PB_CALL(utime, path),         PB_CALL(utimes, path),
-    PB_CALL(futimesat, at_path),
+    PB_CALL(utimes, path),        PB_CALL(futimesat, at_path),
+#endif
+// Arm never had this one of them.
+#ifdef SYS_utime
+    PB_CALL(utime, path),
 #endif
 #ifdef SYS_renameat
     PB_CALL(renameat, at_path),
 #endif
+#ifdef SYS_sync_file_range
+    PB_CALL(sync_file_range, fd),
+#else
+    PB_CALL(sync_file_range2, fd),
+#endif
+// Where a register has 32 bits, calls that once took too little have a second number.
+#ifdef SYS_ftruncate64
+    PB_CALL(truncate64, path),    PB_CALL(ftruncate64, fd),
+    PB_CALL(sendfile64, send_to), PB_CALL(utimensat_time64, at_path),
+    PB_CALL(chown32, path),       PB_CALL(lchown32, path),
+    PB_CALL(fchown32, fd),
+#endif
 };
 
 constexpr std::array kSocketCalls{
-    PB_CALL(sendto, send),
-    PB_CALL(recvfrom, wait),
-    PB_CALL(ppoll, wait),
+    PB_CALL(sendto, send),       PB_CALL(recvfrom, wait), PB_CALL(ppoll, wait),
 #ifdef SYS_poll
     PB_CALL(poll, wait),
+#endif
+#ifdef SYS_ppoll_time64
+    PB_CALL(ppoll_time64, wait),
 #endif
 };
 #undef PB_CALL
@@ -101,7 +117,8 @@ const Row* row_of(long number, Reach reach) {
 
 /// An address in another process, as process_vm_readv wants it.
 void* pointer_of(unsigned long long address) {
-  return reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr): it is a number
+  return reinterpret_cast<void*>(  // NOLINT(performance-no-int-to-ptr): it is a number
+      static_cast<std::uintptr_t>(address));
 }
 
 std::string text_at(pid_t pid, unsigned long long address) {
@@ -110,7 +127,7 @@ std::string text_at(pid_t pid, unsigned long long address) {
   while (address != 0 && text.size() < PATH_MAX) {
     // Stay inside a page: the next one may not be there.
     const auto in_page = 4096 - address % 4096;
-    iovec local{chunk.data(), std::min<std::size_t>(chunk.size(), in_page)};
+    iovec local{chunk.data(), std::min(chunk.size(), static_cast<std::size_t>(in_page))};
     iovec remote{pointer_of(address), local.iov_len};
     const auto count = ::process_vm_readv(pid, &local, 1, &remote, 1, 0);
     if (count <= 0) break;

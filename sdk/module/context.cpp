@@ -51,7 +51,7 @@ void write_line(int fd, std::string line) {
 
 Context::Context(const pb_host_t& host) : host_{&host} {
   const pb_text_t tree = host.path(&host, PB_PATH_TREE);
-  tree_.assign(tree.data, tree.size);
+  tree_.assign(tree.data, static_cast<std::size_t>(tree.size));
 }
 
 std::string Context::tmp_path(std::string_view name) const {

@@ -91,7 +91,7 @@ Result<std::optional<PayloadStream::File>> PayloadStream::next_file_of_host() {
   if (code == PB_OK) code = host_->take_stream(host_, &fd, &error);
   if (code != PB_OK) return Error{std::string{"payload stream: "} + error.message};
   fd_.reset(fd);
-  return {File{std::string{file.name, file.name_length}, file.bytes}};
+  return {File{std::string{file.name, static_cast<std::size_t>(file.name_length)}, file.bytes}};
 }
 
 Result<std::uint64_t> PayloadStream::copy_to(

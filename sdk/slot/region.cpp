@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 
 #include "patchbay/files.hpp"
 
@@ -94,7 +95,9 @@ bool overlap(const SlotDevice& a, const SlotDevice& b) {
 Result<std::string> read_region(const SlotDevice& place, std::uint64_t count) {
   const Fd fd{::open(place.path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) return Error::from_errno(errno, "open " + place.path);
-  std::string bytes(count, '\0');
+  if (count > SIZE_MAX)
+    return Error{module::human_size(count) + " of " + place.path + " do not fit into memory"};
+  std::string bytes(static_cast<std::size_t>(count), '\0');
   std::size_t at = 0;
   while (at < bytes.size()) {
     const auto got = ::pread(fd.get(), bytes.data() + at, bytes.size() - at,

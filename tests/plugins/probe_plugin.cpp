@@ -215,8 +215,8 @@ int32_t read_files(pb_module_t* module, const std::string& how, pb_error_t* erro
       content.append(buffer.data(), count);
     if (code != PB_OK) return code;
     if (content.size() > 100) content = std::to_string(content.size());
-    leave("files", std::string{file.name, file.name_length} + " " + std::to_string(file.bytes) +
-                       " " + content);
+    leave("files", std::string{file.name, static_cast<std::size_t>(file.name_length)} + " " +
+                       std::to_string(file.bytes) + " " + content);
     if (how == "crash-after-first") ::raise(SIGSEGV);
     if (how == "hang-after-first") hang();
   }
