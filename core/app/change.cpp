@@ -3,6 +3,7 @@
 #include "core/app/commands.hpp"
 #include "core/app/console.hpp"
 #include "core/app/deployment_log.hpp"
+#include "core/app/interruption.hpp"
 #include "core/base/clock.hpp"
 #include "core/flow/plan.hpp"
 #include "core/flow/updater.hpp"
@@ -20,6 +21,7 @@ class Workplace {
   static Result<std::unique_ptr<Workplace>> open(const Session& session) {
     PB_TRY(os::FileLock lock, session.device.lock(session.options.command));
     PB_TRY(store::Store store, session.device.open_store(store::Access::read_write));
+    if (session.options.face == Face::patchbay) tell_when_interrupted();
     return std::unique_ptr<Workplace>{new Workplace{session, std::move(lock), std::move(store)}};
   }
 

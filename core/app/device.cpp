@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <thread>
 
+#include "core/app/named_files.hpp"
 #include "core/artifact/signature.hpp"
 #include "core/os/process.hpp"
 
@@ -166,26 +168,24 @@ std::vector<std::string> module_directories(const Config& config) {
   return directories;
 }
 
-Result<std::vector<artifact::VerificationKey>> read_keys(const std::vector<std::string>& paths) {
-  std::vector<artifact::VerificationKey> keys;
-  for (const std::string& path : paths) {
-    PB_TRY(std::string pem, os::read_file(path, kSmallFile));
-    PB_TRY(artifact::VerificationKey key, artifact::parse_verification_key(path, std::move(pem)));
-    keys.push_back(std::move(key));
-  }
-  return keys;
-}
-
 /// Nothing when no keys are configured: then plugins need no signature.
-Result<host::PluginVerifier> plugin_verifier(const std::vector<std::string>& paths) {
-  if (paths.empty()) return host::PluginVerifier{};
-  PB_TRY(const auto keys, read_keys(paths).context("Patchbay.PluginVerifyKeys"));
+Result<host::PluginVerifier> plugin_verifier(const Config& config) {
+  if (config.plugin_verify_keys.empty()) return host::PluginVerifier{};
+  PB_TRY(const auto keys, read_plugin_keys(config));
   PB_TRY(auto loaded, artifact::Keyring::load(keys).context("Patchbay.PluginVerifyKeys"));
   const auto keyring = std::make_shared<const artifact::Keyring>(std::move(loaded));
   return host::PluginVerifier{[keyring](ByteSpan content, std::string_view signature) -> Status {
     PB_CHECK(keyring->verify(content, signature, artifact::Limits{}));
     return Done{};
   }};
+}
+
+/// What to do where the device's data cannot be opened.
+Error with_way_in(const Error& error, const std::string& datastore) {
+  if (error.error_number() == EROFS)
+    return Error{error.code(), error.message() + "; " + datastore + " has to be writable"};
+  if (error.code() != ErrorCode::denied || ::geteuid() == 0) return error;
+  return Error{error.code(), error.message() + "; only root may do that: try it with sudo"};
 }
 
 }  // namespace
@@ -222,7 +222,7 @@ Result<Device> Device::open(const Options& options, Log& log) {
   pass_partitions(config, settings.module.environment);
   settings.module.timeout = config.module_timeout;
   settings.module.grace = config.module_grace;
-  PB_TRY(settings.module.verify_plugin, plugin_verifier(config.plugin_verify_keys));
+  PB_TRY(settings.module.verify_plugin, plugin_verifier(config));
   settings.scripts.device_directory = os::join(conf_directory(), "scripts");
   settings.scripts.artifact_directory = os::join(settings.datastore, "scripts");
   settings.scripts.environment = settings.module.environment;
@@ -236,18 +236,34 @@ Result<Device> Device::open(const Options& options, Log& log) {
 }
 
 Result<os::FileLock> Device::lock(const std::string& command) const {
-  if (!os::exists(datastore())) PB_CHECK(os::make_directories(datastore(), 0700));
+  if (!os::exists(datastore())) {
+    auto made = os::make_directories(datastore(), 0700);
+    if (!made) return with_way_in(made.error(), datastore());
+  }
   const std::string holder = "patchbay " + command + ", process " + std::to_string(::getpid());
-  return os::FileLock::acquire(os::join(datastore(), "patchbay.lock"), holder);
+  auto lock = os::FileLock::acquire(lock_file(), holder);
+  if (lock) return lock;
+  if (lock.error().code() != ErrorCode::conflict) return with_way_in(lock.error(), datastore());
+  return Error{ErrorCode::conflict, lock.error().message() + "; wait until that has ended"};
 }
 
 Result<store::Store> Device::open_store(store::Access access) const {
-  return store::Store::open(datastore(), access);
+  auto store = store::Store::open(datastore(), access);
+  if (store) return store;
+  return with_way_in(store.error(), datastore());
+}
+
+std::string Device::lock_file() const {
+  return os::join(datastore(), "patchbay.lock");
+}
+
+std::optional<std::string> Device::at_work() const {
+  return os::FileLock::holder(lock_file()).value_or(std::nullopt);
 }
 
 Result<artifact::ReaderOptions> Device::reader_options() const {
   artifact::ReaderOptions options;
-  PB_TRY(options.keys, read_keys(config_.artifact_verify_keys));
+  PB_TRY(options.keys, read_artifact_keys(config_));
   return options;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/app/config/config.hpp"
@@ -32,12 +33,17 @@ class Device {
   /// when it is missing.
   [[nodiscard]] Result<os::FileLock> lock(const std::string& command) const;
   [[nodiscard]] Result<store::Store> open_store(store::Access access) const;
+  /// Which command is at work on the device's data right now; nothing if none is, or if we may not
+  /// know.
+  [[nodiscard]] std::optional<std::string> at_work() const;
 
   /// With the verification keys loaded; a key that cannot be is an error.
   [[nodiscard]] Result<artifact::ReaderOptions> reader_options() const;
   [[nodiscard]] fetch::TransferOptions transfer_options() const;
 
  private:
+  [[nodiscard]] std::string lock_file() const;
+
   Config config_;
   flow::Settings settings_;
 };

@@ -2,6 +2,7 @@
 
 #include "core/app/commands.hpp"
 #include "core/app/deployment_log.hpp"
+#include "core/app/named_files.hpp"
 #include "core/app/print.hpp"
 #include "core/flow/journal.hpp"
 #include "core/store/provides.hpp"
@@ -28,7 +29,11 @@ Result<store::Installed> read_installed(const Session& session) {
   return store::read_installed(store, session.device.settings().image_artifact_name);
 }
 
-std::string state_in_words(const flow::Journal& journal) {
+std::string state_in_words(const flow::Journal& journal,
+                           const std::optional<std::string>& at_work) {
+  if (!journal.stopped && at_work) {
+    return "in " + std::string{flow::row(journal.state).name} + " right now, by " + *at_work;
+  }
   if (!journal.stopped) {
     return "interrupted in " + std::string{flow::row(journal.state).name} +
            "; the next command finishes it";
@@ -39,12 +44,20 @@ std::string state_in_words(const flow::Journal& journal) {
   return "stopped before " + std::string{flow::row(journal.state).stop};
 }
 
-json pending_json(const flow::Journal& journal) {
+std::string payload_in_words(const flow::Journal& journal, const flow::PayloadRecord& payload) {
+  if (!payload.begun) return "not begun";
+  const bool waits = journal.state == flow::State::commit_enter && !journal.failed;
+  return waits ? "installed" : "installed or being installed";
+}
+
+json pending_json(const flow::Journal& journal, const std::optional<std::string>& at_work) {
   json out{{"artifact_name", journal.artifact_name},
            {"state", flow::row(journal.state).name},
            {"waiting", journal.stopped},
+           {"at_work", nullptr},
            {"failed", journal.failed},
            {"payloads", json::array()}};
+  if (at_work) out["at_work"] = *at_work;
   for (const flow::PayloadRecord& payload : journal.payloads) {
     out["payloads"].push_back({{"type", payload.type},
                                {"install_begun", payload.begun},
@@ -56,8 +69,9 @@ json pending_json(const flow::Journal& journal) {
 struct DeviceStatus {
   store::Installed installed;
   std::optional<flow::Journal> pending;
-  json last;                       ///< null when no update has ended yet
-  std::optional<std::string> log;  ///< path of the log of the pending update, or of the last
+  std::optional<std::string> at_work;  ///< the command that has the pending update in hand
+  json last;                           ///< null when no update has ended yet
+  std::optional<std::string> log;      ///< path of the log of the pending update, or of the last
 };
 
 /// The text under `name`; whoever wrote the store, a wrong type is no reason to fail.
@@ -70,11 +84,14 @@ std::string text_of(const json& object, const char* name) {
 
 Result<DeviceStatus> read_status(const Session& session) {
   PB_CHECK(bootstrap_if_possible(session));
-  PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
   DeviceStatus status;
+  status.at_work = session.device.at_work();
+  PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
   PB_TRY(status.installed,
          store::read_installed(store, session.device.settings().image_artifact_name));
   PB_TRY(status.pending, flow::read_journal(store));
+  // A command may have begun after the first look, and written what was just read.
+  if (!status.at_work) status.at_work = session.device.at_work();
   PB_TRY(const auto last, store.read(store::kLastUpdate));
   if (last) status.last = json::parse(*last, nullptr, false);
   if (status.last.is_discarded()) status.last = nullptr;
@@ -108,11 +125,11 @@ void print_status(const DeviceStatus& status) {
   }
   if (status.pending) {
     print("Pending:     " + printable(status.pending->artifact_name) + ", " +
-          state_in_words(*status.pending));
+          state_in_words(*status.pending, status.at_work));
     for (std::size_t i = 0; i < status.pending->payloads.size(); ++i) {
       const flow::PayloadRecord& payload = status.pending->payloads[i];
-      print("  payload " + std::to_string(i) + ": " + printable(payload.type) +
-            (payload.begun ? ", installed or being installed" : ", not begun"));
+      print("  payload " + std::to_string(i) + ": " + printable(payload.type) + ", " +
+            payload_in_words(*status.pending, payload));
     }
   } else {
     print("Pending:     nothing");
@@ -128,8 +145,15 @@ json status_json(const DeviceStatus& status) {
            {"last_update", status.last},
            {"log", nullptr}};
   if (status.log) out["log"] = *status.log;
-  if (status.pending) out["pending"] = pending_json(*status.pending);
+  if (status.pending) out["pending"] = pending_json(*status.pending, status.at_work);
   return out;
+}
+
+Status check(const Result<Config>& config, std::vector<std::string>& warnings) {
+  if (!config) return config.error();
+  PB_TRY(const auto doubts, check_named_files(*config));
+  warnings.insert(warnings.end(), doubts.begin(), doubts.end());
+  return Done{};
 }
 
 }  // namespace
@@ -185,17 +209,18 @@ int show_config(const Session& session) {
 
 int check_config(const Options& options) {
   const auto config = load_config(config_paths(options));
-  const std::vector<std::string> warnings = config ? config->warnings : std::vector<std::string>{};
+  std::vector<std::string> warnings = config ? config->warnings : std::vector<std::string>{};
+  const auto checked = check(config, warnings);
   if (options.json) {
-    json out{{"ok", config.has_value()}, {"warnings", warnings}};
-    if (!config) out["error"] = config.error().message();
+    json out{{"ok", checked.has_value()}, {"warnings", warnings}};
+    if (!checked) out["error"] = checked.error().message();
     print_json(out);
   } else {
     for (const std::string& warning : warnings)
       print("warning: " + warning);
-    print(config ? "The configuration is in order." : "error: " + config.error().message());
+    print(checked ? "The configuration is in order." : "error: " + checked.error().message());
   }
-  return config ? exit_code::kDone : exit_code::kFailed;
+  return checked ? exit_code::kDone : exit_code::kFailed;
 }
 
 }  // namespace patchbay::app

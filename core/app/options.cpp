@@ -6,11 +6,15 @@
 #include <array>
 #include <iostream>
 
+#include "core/app/config/spelling.hpp"
 #include "core/app/version.hpp"
+#include "core/base/bytes.hpp"
 #include "core/flow/updater.hpp"
 
 namespace patchbay::app {
 namespace {
+
+constexpr std::size_t kCloseSpelling = 2;  // letters apart
 
 struct LevelName {
   std::string_view name;
@@ -144,6 +148,18 @@ std::string command_of(const CLI::App& app) {
   return chosen.front()->get_name() + (inner.empty() ? "" : " " + inner);
 }
 
+/// In the order in which the parser takes them, the last one first. `patchbay help install` is
+/// `patchbay install --help`.
+std::vector<std::string> arguments_of(int argc, const char* const* argv, Face face) {
+  std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  if (face == Face::patchbay && !arguments.empty() && arguments.front() == "help") {
+    arguments.erase(arguments.begin());
+    arguments.emplace_back("--help");
+  }
+  std::reverse(arguments.begin(), arguments.end());
+  return arguments;
+}
+
 enum class Mistake : std::uint8_t { unknown_command, other };
 
 int usage_code(Face face, Mistake mistake) {
@@ -159,9 +175,41 @@ Mistake kind_of(const CLI::App& app) {
   return is_command ? Mistake::unknown_command : Mistake::other;
 }
 
+/// The innermost command of the line.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+/// "there is no command "commt"; is "commit" meant?", or the commands there are.
+std::string no_such_command(const CLI::App& app, const std::string& word) {
+  std::string nearest;
+  std::string all;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    const std::string& name = command->get_name();
+    all += " " + name;
+    if (nearest.empty() || edit_distance(name, word) < edit_distance(nearest, word)) nearest = name;
+  }
+  const bool close = edit_distance(nearest, word) <= kCloseSpelling;
+  return "there is no command \"" + printable(word, 80) + "\"" +
+         (close ? "; is \"" + nearest + "\" meant?" : "; the commands are:" + all);
+}
+
+/// What was wrong, for people. A word that is no command is the mistake, whatever else is missing.
+std::string in_words(const CLI::App& app, const CLI::Error& mistake) {
+  const CLI::App& command = innermost(app);
+  // What a command does not know falls through to the whole.
+  const auto left = app.remaining();
+  const bool takes_commands = !command.get_subcommands(nullptr).empty();
+  const bool is_word = !left.empty() && !left.front().starts_with('-');
+  return takes_commands && is_word ? no_such_command(command, left.front()) : mistake.what();
+}
+
 ExitNow explain_mistake(const CLI::App& app, const CLI::Error& mistake, Face face) {
   if (face == Face::patchbay) {
-    std::cerr << "patchbay: " << mistake.what() << "\nTry 'patchbay --help'.\n";
+    const std::string name = command_of(app);
+    const std::string program = name.empty() ? "patchbay" : "patchbay " + name;
+    std::cerr << program << ": " << in_words(app, mistake) << "\nTry '" << program << " --help'.\n";
   } else {
     std::cout << app.help();
     std::cerr << "Could not fulfill request: " << mistake.what() << "\n";
@@ -193,8 +241,12 @@ std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* a
     add_server_commands(app);
   }
   if (options.face == Face::mender) add_old_mender_options(app);
+  if (options.face == Face::patchbay) {
+    for (CLI::App* command : app.get_subcommands(nullptr))
+      command->footer("Options of all commands: patchbay --help");
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(arguments_of(argc, argv, options.face));
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return ExitNow{0};

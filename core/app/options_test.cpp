@@ -11,6 +11,7 @@
 namespace patchbay::app {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -111,7 +112,7 @@ TEST_P(BadCommandLine, GivenIt_WhenParsed_ThenTheExitCodeIsThatOfTheName) {
   EXPECT_THAT(parsed.err, HasSubstr(GetParam().says));
   if (GetParam().code == exit_code::kUsage) {
     EXPECT_EQ(parsed.out, "") << "nothing on standard output that a program could take for data";
-    EXPECT_THAT(parsed.err, HasSubstr("Try 'patchbay --help'"));
+    EXPECT_THAT(parsed.err, ContainsRegex("Try 'patchbay [a-z ]*--help'"));
   } else {
     EXPECT_THAT(parsed.err, HasSubstr("Could not fulfill request: "));
     EXPECT_THAT(parsed.out, HasSubstr("Usage:"));
@@ -136,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadLine{"CommitWithSource", {"patchbay", "commit", "a"}, 64, "a"},
         BadLine{"OptionWithoutValue", {"patchbay", "status", "--config"}, 64, "--config"},
         BadLine{"ConfigAlone", {"patchbay", "config"}, 64, ""},
-        BadLine{"ConfigUnknown", {"patchbay", "config", "edit"}, 64, "subcommand"},
+        BadLine{
+            "ConfigUnknown", {"patchbay", "config", "edit"}, 64, "the commands are: show check"},
         BadLine{"LogLevel", {"patchbay", "-l", "loud", "status"}, 64, "\"loud\" is none of"},
         BadLine{"StopBefore",
                 {"patchbay", "install", "--stop-before", "Download", "a"},

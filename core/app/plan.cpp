@@ -46,6 +46,7 @@ struct PlannedPayload {
   json files = json::array();
   std::string described;  ///< what the module answers to Describe; empty: an older module
   std::string planned;    ///< what it answers to Plan
+  std::string problem;    ///< why it can plan nothing, where it knows the question
 };
 
 /// Reads the files of a payload to their end, which verifies them, and leaves the front of each
@@ -105,7 +106,9 @@ Result<PlannedPayload> plan_payload(const Session& session, artifact::Reader& re
                                              session.log, nullptr));
   // An older module may fail on a question it does not know; then the plan says less.
   planned.described = bound->ask(host::Call::describe).value_or("");
-  planned.planned = bound->ask(host::Call::plan).value_or("");
+  auto answer = bound->ask(host::Call::plan);
+  if (!answer && !planned.described.empty()) planned.problem = answer.error().message();
+  planned.planned = std::move(answer).value_or("");
   return planned;
 }
 
@@ -158,7 +161,8 @@ json plan_json(const Plan& plan) {
                           ? json::parse(payload.described)
                           : json(nullptr)},
          {"reversible", reversible(payload)},
-         {"plan", payload.planned}});
+         {"plan", payload.planned},
+         {"problem", payload.problem.empty() ? json(nullptr) : json(payload.problem)}});
   }
   return out;
 }
@@ -181,6 +185,8 @@ void print_plan(const Plan& plan) {
       lines.remove_prefix(std::min(lines.size(), line.size() + 1));
       if (!line.empty()) print("  " + printable(line, 500));
     }
+    if (!payload.problem.empty())
+      print("  not possible as it is: " + printable(payload.problem, 2000));
   }
   print("Nothing was touched.");
 }

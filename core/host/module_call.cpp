@@ -116,7 +116,10 @@ Error ModuleCall::failure(const os::Exit& exit, std::string_view where) const {
   if (exit.kind == os::Exit::Kind::timeout) return overdue(where);
   auto what = exit.describe();
   if (!where.empty()) what += " " + std::string{where};
-  const auto& said = output_->last_complaint();
+  std::string said = output_->last_complaint();
+  // Modules made with the SDK begin with the call, which is named already.
+  const std::string call = std::string{to_string(call_)} + ": ";
+  if (said.starts_with(call)) said.erase(0, call.size());
   if (!said.empty()) what += ", saying \"" + said + "\"";
   return error(ErrorCode::module_failed, what);
 }

@@ -7,13 +7,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 #include <utility>
+
+#include "core/base/clock.hpp"
 
 namespace patchbay::os {
 namespace {
 
 constexpr std::size_t kFirstRead = 4 * 1024;  // most files read whole are smaller
 constexpr std::size_t kMaxHolderText = 256;
+constexpr auto kLongestLook = std::chrono::milliseconds{100};
 
 Error last_error(std::string_view what) {
   return Error::from_errno(errno, what);
@@ -40,6 +44,21 @@ Status write_new_file(const std::string& temporary, ByteSpan content, mode_t mod
   // fchmod, because the mode given to open is cut by the umask.
   if (::fchmod(file.get(), mode) != 0) return last_error("set mode of " + temporary);
   return sync_file(file.get(), temporary);
+}
+
+/// False if somebody else has it.
+Result<bool> try_lock(int fd, int kind, const std::string& path) {
+  while (::flock(fd, kind | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) return last_error("lock " + path);
+  }
+  return true;
+}
+
+std::string holder_in(const std::string& path) {
+  const auto text = read_file(path, kMaxHolderText).value_or({});
+  const auto line = text.substr(0, text.find('\n'));
+  return line.empty() ? "another process" : printable(line);
 }
 
 }  // namespace
@@ -134,19 +153,27 @@ std::string join(std::string_view directory, std::string_view name) {
 
 Result<FileLock> FileLock::acquire(const std::string& path, std::string_view holder) {
   PB_TRY(UniqueFd file, open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EINTR) continue;
-    if (errno != EWOULDBLOCK) return last_error("lock " + path);
-    const auto text = read_file(path, kMaxHolderText).value_or({});
-    const auto line = text.substr(0, text.find('\n'));
-    return Error{ErrorCode::conflict,
-                 path + " is held by " + (line.empty() ? "another process" : printable(line))};
+  const auto end_of_looks = Deadline::after(kLongestLook);
+  for (;;) {
+    PB_TRY(const bool taken, try_lock(file.get(), LOCK_EX, path));
+    if (taken) break;
+    if (end_of_looks.passed()) {
+      return Error{ErrorCode::conflict, path + " is held by " + holder_in(path)};
+    }
+    std::this_thread::sleep_for(kLongestLook / 10);
   }
   // Always the same length, in place of the holder before: a disk that is full has room for it.
   std::string text{holder.substr(0, kMaxHolderText - 1)};
   text.resize(kMaxHolderText, '\n');
   PB_CHECK(write_all(file.get(), as_bytes(text)).context(path));
   return FileLock{std::move(file)};
+}
+
+Result<std::optional<std::string>> FileLock::holder(const std::string& path) {
+  if (!exists(path)) return std::optional<std::string>{};
+  PB_TRY(const UniqueFd file, open_file(path, O_RDONLY | O_NOFOLLOW));
+  PB_TRY(const bool is_free, try_lock(file.get(), LOCK_SH, path));
+  return is_free ? std::optional<std::string>{} : holder_in(path);
 }
 
 FdSource::FdSource(UniqueFd fd, std::string name) : fd_{std::move(fd)}, name_{std::move(name)} {

@@ -87,6 +87,11 @@ class FileLock {
   /// when missing and never removed.
   static Result<FileLock> acquire(const std::string& path, std::string_view holder);
 
+  /// Who has the lock now, in the holder's own words ("another process" if there are none); nothing
+  /// if nobody has it or the file is not there. Takes the lock, shared, for a moment, which
+  /// `acquire` waits out.
+  static Result<std::optional<std::string>> holder(const std::string& path);
+
  private:
   explicit FileLock(UniqueFd fd) : fd_{std::move(fd)} {}
   UniqueFd fd_;

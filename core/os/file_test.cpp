@@ -1,6 +1,7 @@
 #include "core/os/file.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 
 #include <array>
 #include <csignal>
+#include <thread>
 
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -230,6 +232,29 @@ TEST_F(Lock, GivenHeldLock_WhenAcquired_ThenTheHolderIsNamed) {
               FailsWith(ErrorCode::conflict,
                         AllOf(HasSubstr(dir_ / "lock"), HasSubstr("install, process 123"))));
   EXPECT_EQ(mode_of(dir_ / "lock"), 0600u);
+}
+
+TEST_F(Lock, GivenLock_WhenAskedWhoHasIt_ThenOnlyAHolderIsNamed) {
+  EXPECT_THAT(FileLock::holder(dir_ / "lock"), IsOkAnd(std::nullopt));
+  {
+    const auto held = FileLock::acquire(dir_ / "lock", "patchbay install, process 123");
+    EXPECT_THAT(FileLock::holder(dir_ / "lock"), IsOkAnd("patchbay install, process 123"));
+  }
+  EXPECT_THAT(FileLock::holder(dir_ / "lock"), IsOkAnd(std::nullopt));
+}
+
+TEST_F(Lock, GivenSomebodyWhoLooks_WhenAcquired_ThenTheLookIsWaitedOut) {
+  { EXPECT_THAT(FileLock::acquire(dir_ / "lock", "x"), IsOk()); }
+  UniqueFd look = *open_file(dir_ / "lock", O_RDONLY);
+  ASSERT_EQ(::flock(look.get(), LOCK_SH), 0);
+  std::thread ends{[&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    look.reset();
+  }};
+
+  EXPECT_THAT(FileLock::acquire(dir_ / "lock", "x"), IsOk());
+
+  ends.join();
 }
 
 TEST_F(Lock, GivenLongerTextOfAnEarlierHolder_WhenHeldAgain_ThenOnlyTheNewOneIsNamed) {

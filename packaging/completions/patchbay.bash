@@ -3,6 +3,8 @@
 _patchbay_states="ArtifactInstall_Enter ArtifactCommit_Enter ArtifactCommit_Leave \
 ArtifactRollback_Enter ArtifactFailure_Enter Cleanup"
 
+_patchbay_commands="install commit rollback resume plan status show-artifact show-provides config"
+
 # The command on the line and whether an operand follows it already: sets `verb`, `operands`.
 _patchbay_parse() {
     local i skip=""
@@ -67,7 +69,8 @@ _patchbay() {
         return
     fi
     case $verb in
-        "") _patchbay_words "install commit rollback resume plan status show-artifact show-provides config" "$current" ;;
+        "") _patchbay_words "$_patchbay_commands help" "$current" ;;
+        help) ((operands > 0)) || _patchbay_words "$_patchbay_commands" "$current" ;;
         install | plan) ((operands > 0)) || _patchbay_artifacts "$current" ;;
         config) ((operands > 0)) || _patchbay_words "show check" "$current" ;;
     esac

@@ -17,7 +17,11 @@ Status read_into(Config& config, const std::string& path, Presence presence) {
   if (path.empty()) return Done{};
   // A symbolic link to nothing counts as there: somebody wanted a configuration.
   if (presence == Presence::optional && !os::exists(path)) return Done{};
-  PB_TRY(const std::string text, os::read_file(path, kMostBytes).context("configuration"));
+  auto content = os::read_file(path, kMostBytes);
+  if (!content && content.error().code() == ErrorCode::not_found && os::exists(path)) {
+    return Error{ErrorCode::not_found, "configuration: " + path + " is a link to nothing"};
+  }
+  PB_TRY(const std::string text, std::move(content).context("configuration"));
   const bool yaml = path.ends_with(".yaml") || path.ends_with(".yml");
   PB_TRY(const Value document, (yaml ? parse_yaml(text) : parse_json(text)).context(path));
   return merge(document, path, config);

@@ -222,9 +222,15 @@ Status note_unknown(const Entry& entry, Config& config) {
   const bool close = distance <= std::max<std::size_t>(kCloseSpelling, nearest.name.size() / 4);
   // A verification key that is misspelt or in the wrong place must not mean "no key is wanted".
   const std::string_view word = std::string_view{entry.name}.substr(entry.name.rfind('.') + 1);
-  for (const std::string_view wanted : {"ArtifactVerifyKey", "ArtifactVerifyKeys"}) {
-    if (edit_distance(wanted, word.substr(0, 80)) <= kCloseSpelling)
-      return wrong(entry, "unknown key; is " + std::string{wanted} + " at the top level meant?");
+  constexpr std::string_view kOne = "ArtifactVerifyKey";
+  constexpr std::string_view kSeveral = "ArtifactVerifyKeys";
+  const auto from_one = edit_distance(kOne, word.substr(0, 80));
+  const auto from_several = edit_distance(kSeveral, word.substr(0, 80));
+  if (std::min(from_one, from_several) <= kCloseSpelling) {
+    const std::string_view wanted = from_one < from_several ? kOne : kSeveral;
+    const bool inside = word.size() != entry.name.size();
+    return wrong(entry, "unknown key; is " + std::string{wanted} +
+                            (inside ? " at the top level" : "") + " meant?");
   }
   config.warnings.push_back(entry.place + ": unknown key " + name +
                             (close ? "; is " + std::string{nearest.name} + " meant?" : ""));
