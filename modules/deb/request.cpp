@@ -2,11 +2,13 @@
 
 #define JSON_NO_IO 1
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "modules/deb/tools.hpp"
+#include "patchbay/meta_data.hpp"
 
 namespace patchbay::deb {
 namespace {
@@ -16,6 +18,8 @@ using module::Result;
 using module::Status;
 using nlohmann::json;
 
+constexpr std::array<std::string_view, 7> kKeys{
+    "install", "conffiles", "repositories", "allow-removals", "allow-held", "reboot", "restart"};
 /// 1 PiB: sums of it do not overflow.
 constexpr std::uint64_t kLargestKib = std::uint64_t{1} << 40U;
 
@@ -150,6 +154,10 @@ Result<Request> parse_request(const std::string& meta_data) {
   if (root.is_discarded()) return Error{"meta-data is not JSON"};
   Request request;
   if (!root.is_object()) return request;
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : root.items())
+    keys.push_back(key);
+  PATCHBAY_CHECK(module::refuse_misspelt_keys(keys, kKeys));
   PATCHBAY_CHECK(read_names(root, "install", request.install));
   PATCHBAY_CHECK(read_choice<Request::Conffiles>(
       root, "conffiles", {{"keep", Request::Conffiles::keep}, {"new", Request::Conffiles::fresh}},

@@ -48,10 +48,12 @@ class Firmware final : public module::Module {
   Result<bool> supports_rollback(Context& context) override {
     PATCHBAY_TRY(auto history, History::open(context));
     PATCHBAY_TRY(const auto wanted, wanted_by(context));
-    if (!history.planned()) return may_restore(wanted.description);
+    if (!history.planned()) return history.looked() || may_restore(wanted.description);
     const Updater updater{context, wanted.description, history};
-    for (const auto& change : history.changes())
-      if (!updater.can_restore(change)) return false;
+    for (const auto& change : history.changes()) {
+      const bool is_as_before = !history.begun(change.device) || history.restored(change.device);
+      if (!is_as_before && !updater.can_restore(change)) return false;
+    }
     return true;
   }
 
@@ -70,6 +72,7 @@ class Firmware final : public module::Module {
     Updater updater{context, wanted.description, history};
     PATCHBAY_CHECK(undo_what_was_cut(updater, history));
 
+    PATCHBAY_CHECK(history.note("looked"));
     PATCHBAY_TRY(auto changes, updater.look(wanted.request, file.size));
     if (changes.empty()) {
       context.log("all devices have " + wanted.request.version + " already");

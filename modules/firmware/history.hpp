@@ -27,6 +27,8 @@ class History {
   [[nodiscard]] const std::string& kind() const { return kind_; }
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] std::vector<Change> changes() const;
+  /// The install has begun to ask the devices; until `planned` nothing of them changes.
+  [[nodiscard]] bool looked() const { return has("looked", ""); }
   /// Everything up to here is known; from here on devices change.
   [[nodiscard]] bool planned() const { return has("planned", ""); }
   [[nodiscard]] bool begun(const std::string& device) const { return has("flash", device); }

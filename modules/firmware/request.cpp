@@ -1,7 +1,10 @@
 #include "modules/firmware/request.hpp"
 
 #define JSON_NO_IO 1
+#include <array>
 #include <nlohmann/json.hpp>
+
+#include "patchbay/meta_data.hpp"
 
 namespace patchbay::firmware {
 namespace {
@@ -13,6 +16,7 @@ using module::Status;
 using nlohmann::json;
 
 constexpr std::size_t kLongestWord = 64;
+constexpr std::array<std::string_view, 3> kKeys{"device", "version", "allow-downgrade"};
 
 Status read_word(const json& object, const char* key, std::string& word) {
   const auto found = object.find(key);
@@ -53,6 +57,10 @@ Result<Request> read_request(const module::Context& context) {
   if (root.is_discarded()) return Error{"meta-data is not JSON"};
   if (request.demonstration) request.version = kAnyVersion;
   if (!root.is_object()) return request;
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : root.items())
+    keys.push_back(key);
+  PATCHBAY_CHECK(module::refuse_misspelt_keys(keys, kKeys));
   PATCHBAY_CHECK(read_word(root, "device", request.kind));
   PATCHBAY_CHECK(read_word(root, "version", request.version));
   PATCHBAY_CHECK(read_flag(root, "allow-downgrade", request.allow_downgrade));

@@ -1,12 +1,17 @@
 #include "modules/script/declaration.hpp"
 
 #define JSON_NO_IO 1
+#include <array>
 #include <nlohmann/json.hpp>
+
+#include "patchbay/meta_data.hpp"
 
 namespace patchbay::script {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::array<std::string_view, 4> kKeys{"verify", "commit", "rollback", "reboot"};
 
 // The text under `key`, or `fallback` when there is none.
 module::Result<std::string> text_at(const json& object, const char* key, const char* fallback) {
@@ -31,6 +36,10 @@ module::Result<Declaration> parse_declaration(const std::string& meta_data) {
   if (root.is_discarded()) return module::Error{"meta-data is not JSON"};
   Declaration declaration;
   if (!root.is_object()) return declaration;
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : root.items())
+    keys.push_back(key);
+  PATCHBAY_CHECK(module::refuse_misspelt_keys(keys, kKeys));
 
   PATCHBAY_TRY(const auto reboot, text_at(root, "reboot", "no"));
   if (reboot != "no" && reboot != "automatic")

@@ -21,8 +21,9 @@ using module::Result;
 using module::Status;
 
 // What has happened so far; each noted before (started, rollback) or after (the others) the fact.
-constexpr const char* kStarted = "started";    // script
-constexpr const char* kFinished = "finished";  // script
+constexpr const char* kStarted = "started";     // script
+constexpr const char* kFinished = "finished";   // script
+constexpr const char* kNeverRan = "never ran";  // script: it could not be started
 constexpr const char* kRollback = "rolled back";
 
 Result<Declaration> declaration_of(const Context& context) {
@@ -46,15 +47,31 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Status run_script(const PayloadFile& file, std::vector<std::string> arguments) {
+/// How it ended; an error if it could not be started.
+Result<module::ProgramExit> start_script(const PayloadFile& file,
+                                         std::vector<std::string> arguments) {
   struct stat info {};
   if (::stat(file.path.c_str(), &info) != 0)
     return Error::from_errno(errno, "look at " + file.path);
   if (::chmod(file.path.c_str(), (info.st_mode & 07777U) | S_IXUSR) != 0)
     return Error::from_errno(errno, "make " + file.path + " executable");
-  PATCHBAY_TRY(const auto exit, module::run({file.path, std::move(arguments)}));
+  return module::run({file.path, std::move(arguments)});
+}
+
+Status check(const PayloadFile& file, const module::ProgramExit& exit) {
   if (!exit.success()) return Error{file.name + ": " + exit.describe()};
   return Done{};
+}
+
+Status run_script(const PayloadFile& file, std::vector<std::string> arguments) {
+  PATCHBAY_TRY(const auto exit, start_script(file, std::move(arguments)));
+  return check(file, exit);
+}
+
+/// Whether a script may have changed something.
+bool touched(const Journal& journal) {
+  const auto started = names_of(journal, kStarted);
+  return started.size() > names_of(journal, kNeverRan).size();
 }
 
 class Script final : public module::Module {
@@ -63,13 +80,15 @@ class Script final : public module::Module {
     PATCHBAY_TRY(const auto declared, declaration_of(context));
     PATCHBAY_TRY(const auto journal, open_journal(context));
     // Where nothing has run, before or after a rollback, there is nothing to reboot for.
-    const bool touched = !names_of(journal, kStarted).empty();
-    return declared.reboot && touched ? Reboot::automatic : Reboot::no;
+    return declared.reboot && touched(journal) ? Reboot::automatic : Reboot::no;
   }
 
   Result<bool> supports_rollback(Context& context) override {
     PATCHBAY_TRY(const auto declared, declaration_of(context));
-    return !declared.rollback.empty();
+    PATCHBAY_TRY(const auto journal, open_journal(context));
+    // An install that came to its end, or its failure, before anything ran leaves nothing to undo.
+    const bool nothing_ran = !journal.empty() && !touched(journal);
+    return !declared.rollback.empty() || nothing_ran;
   }
 
   // The header is all that is needed to refuse what could only fail later.
@@ -89,7 +108,10 @@ class Script final : public module::Module {
       context.status("running " + scripts[i].name);
       PATCHBAY_CHECK(journal.append({kStarted, scripts[i].name}));
       context.log("running " + scripts[i].name);
-      PATCHBAY_CHECK(run_script(scripts[i], {}));
+      const auto exit = start_script(scripts[i], {});
+      if (!exit) PATCHBAY_CHECK(journal.append({kNeverRan, scripts[i].name}));
+      if (!exit) return exit.error();
+      PATCHBAY_CHECK(check(scripts[i], *exit));
       PATCHBAY_CHECK(journal.append({kFinished, scripts[i].name}));
       context.progress(static_cast<unsigned>((i + 1) * 100 / scripts.size()));
     }
@@ -120,6 +142,9 @@ class Script final : public module::Module {
     PATCHBAY_TRY(const auto declared, declaration_of(context));
     PATCHBAY_TRY(auto journal, open_journal(context));
     auto started = names_of(journal, kStarted);
+    std::erase_if(started, [never_ran = names_of(journal, kNeverRan)](const std::string& name) {
+      return contains(never_ran, name);
+    });
     const bool done = std::any_of(journal.records().begin(), journal.records().end(),
                                   [](const auto& record) { return record.front() == kRollback; });
     if (declared.rollback.empty() || started.empty() || done) return Done{};

@@ -85,6 +85,37 @@ TEST_F(Script, GivenMissingInterpreter_WhenInstalled_ThenItIsNamed) {
   EXPECT_THAT(result.err, HasSubstr("its interpreter '/usr/bin/no-such-python3' is missing"));
 }
 
+TEST_F(Script, GivenFirstScriptThatCannotStart_WhenInstalled_ThenThereIsNothingToUndo) {
+  tree_.payload("1", "#!/usr/bin/no-such-python3\n");
+  add("2");
+  EXPECT_EQ(tree_.call("SupportsRollback").out, "No\n");
+  EXPECT_EQ(tree_.call("ArtifactInstall").exit_code, 1);
+
+  EXPECT_EQ(tree_.call("SupportsRollback").out, "Yes\n");
+  EXPECT_EQ(tree_.call("ArtifactRollback").exit_code, 0);
+  EXPECT_FALSE(fs::exists(log_));
+}
+
+TEST_F(Script, GivenLaterScriptThatCannotStart_WhenInstalled_ThenOnlyThoseThatRanAreUndone) {
+  tree_.meta_data(R"({"rollback": "undo"})");
+  add("1");
+  tree_.payload("2", "#!/usr/bin/no-such-python3\n");
+  add("undo");
+  EXPECT_EQ(tree_.call("ArtifactInstall").exit_code, 1);
+
+  EXPECT_EQ(tree_.call("ArtifactRollback").exit_code, 0);
+
+  EXPECT_EQ(log(), "1\nundo 1\n");
+}
+
+TEST_F(Script, GivenLaterScriptThatCannotStartAndNoRollback_WhenInstalled_ThenItSaysSo) {
+  add("1");
+  tree_.payload("2", "#!/usr/bin/no-such-python3\n");
+  EXPECT_EQ(tree_.call("ArtifactInstall").exit_code, 1);
+
+  EXPECT_EQ(tree_.call("SupportsRollback").out, "No\n");
+}
+
 TEST_F(Script, GivenTextWithoutInterpreter_WhenInstalled_ThenShellRunsIt) {
   tree_.payload("1", "echo by shell > " + log_);
 
@@ -275,6 +306,7 @@ INSTANTIATE_TEST_SUITE_P(
     All, ScriptBadMetaData,
     ::testing::Values(
         BadMetaData{"NotJson", "{", "meta-data is not JSON"},
+        BadMetaData{"MisspeltKey", R"({"rolback": "undo"})", "is 'rollback' meant?"},
         BadMetaData{"RebootNumber", R"({"reboot": 1})", "'reboot' must be a string"},
         BadMetaData{"RebootWord", R"({"reboot": "maybe"})", "can be no or automatic"},
         BadMetaData{"RollbackList", R"({"rollback": ["a"]})", "'rollback' must be a string"},

@@ -20,6 +20,7 @@ case $1 in
     restore) cp "$device/spare" "$device/flash";;
     read) cp "$device/flash" "$3";;
     hang) exec sleep 60;;
+    refuse) exit 4;;
 esac
 """
 
@@ -104,6 +105,27 @@ class Commands(bench.Case):
         self.calls("ArtifactInstall")
         self.assertEqual(self.call("SupportsRollback").stdout, "No\n")
         self.assertIn("no firmware 1.0 is kept", self.call("ArtifactRollback", code=1).stderr)
+
+    def test_without_a_way_back_a_refusal_leaves_nothing_to_undo(self):
+        self.steps()
+        self.new_tree("0.9")
+        self.assertEqual(self.call("SupportsRollback").stdout, "No\n")
+        self.assertIn("which is newer than 0.9", self.call("ArtifactInstall", code=1).stderr)
+        self.assertEqual(self.call("SupportsRollback").stdout, "Yes\n")
+        self.calls("ArtifactRollback", "Cleanup")
+
+    def test_without_a_way_back_a_write_that_did_nothing_leaves_nothing_to_undo(self):
+        self.steps(write="[motorctl, refuse]")
+        self.assertIn("exit code 4", self.call("ArtifactInstall", code=1).stderr)
+        self.assertEqual(self.call("SupportsRollback").stdout, "Yes\n")
+        self.calls("ArtifactRollback", "Cleanup")
+        self.assertEqual(self.version(), "1.0")
+
+    def test_without_a_way_back_a_broken_write_says_so(self):
+        self.steps()
+        self.write("fail-write", "")
+        self.call("ArtifactInstall", code=1)
+        self.assertEqual(self.call("SupportsRollback").stdout, "No\n")
 
     def memory_of_install(self, padding):
         """Peak KiB of an update and the way back, with so many bytes behind the firmware."""
@@ -247,6 +269,7 @@ BAD_META = {
     "device with /": ('{"version": "2", "device": "a/b"}', "'device'"),
     "device is a dot": ('{"version": "2", "device": ".."}', "'device'"),
     "unknown device": ('{"version": "2", "device": "pump"}', "there is no device 'pump' here"),
+    "misspelt key": ('{"version": "2", "allow_downgrade": true}', "is 'allow-downgrade' meant?"),
     "permission is a text": ('{"version": "2", "allow-downgrade": "yes"}', "must be true or false"),
 }
 BAD_DESCRIPTION = {

@@ -398,7 +398,8 @@ class Debs(deb_system.DebCase):
     def test_meta_data_that_cannot_be_meant_is_refused(self):
         for meta, wanted in (({"conffiles": "maybe"}, "'conffiles' is \"maybe\""), ({"install": "demo"}, "must be a list"),
                              ({"install": ["--help"]}, "no name of a package"), ({"install": ["libx"]}, "not in the payload"),
-                             ({"allow-removals": 1}, "must be true or false")):
+                             ({"allow-removals": 1}, "must be true or false"),
+                             ({"insta1l": ["demo"]}, "is 'install' meant?")):
             with self.subTest(meta=meta):
                 self.assert_refused(wanted, "demo_2.0", "libdemo_2.0", meta=meta)
 
