@@ -75,7 +75,7 @@ Status run_collector(const std::string& program, std::vector<std::string> argume
          }));
   if (exit.success() && !last.empty()) std::fprintf(stderr, "%s\n", last.c_str());
   if (exit.success()) return Done{};
-  return Error{ErrorCode::invalid_input,
+  return Error{ErrorCode::module_failed,
                exit.describe() + (last.empty() ? "" : ": " + printable(last))};
 }
 

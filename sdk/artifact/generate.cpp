@@ -143,6 +143,11 @@ Status check_value(const std::string& value, const GeneratorOption& option) {
   return Done{};
 }
 
+bool is_given(const std::string& option, const Values& values) {
+  const auto found = values.find(option);
+  return found != values.end() && !found->second.empty();
+}
+
 Status check_option(const GeneratorOption& option, const Values& values) {
   const auto found = values.find(option.name);
   const bool given = found != values.end() && !found->second.empty();
@@ -153,33 +158,32 @@ Status check_option(const GeneratorOption& option, const Values& values) {
   if (!option.repeat && found->second.size() > 1)
     return wrong("--" + option.name + " \"" + printable(found->second[1]) +
                  "\": only one is possible");
+  if (!option.with.empty() && !is_given(option.with, values))
+    return wrong("--" + option.name + " \"" + printable(found->second.front()) +
+                 "\": it means something only together with --" + option.with);
   for (const std::string& value : found->second)
     PB_CHECK(
         check_value(value, option).context("--" + option.name + " \"" + printable(value) + "\""));
   return Done{};
 }
 
-Status check_one_of(const std::vector<std::string>& names, const Values& values) {
-  const auto given = std::count_if(names.begin(), names.end(), [&](const std::string& name) {
-    const auto found = values.find(name);
-    return found != values.end() && !found->second.empty();
-  });
-  if (given == 1) return Done{};
+enum class HowMany : std::uint8_t { exactly_one, at_least_one };
+
+Status check_number(const std::vector<std::string>& names, HowMany wanted, const Values& values) {
+  const auto given = std::count_if(names.begin(), names.end(),
+                                   [&](const std::string& name) { return is_given(name, values); });
+  const bool is_exact = wanted == HowMany::exactly_one;
+  if (given == 1 || (given > 1 && !is_exact)) return Done{};
   std::string list;
   for (const std::string& name : names)
     list += (list.empty() ? "--" : ", --") + name;
-  return wrong("exactly one of " + list + " is needed");
+  return wrong((is_exact ? "exactly one of " : "at least one of ") + list + " is needed");
 }
 
 std::string with_allowed_characters(std::string name) {
   for (char& c : name)
     if (!artifact::is_file_name({&c, 1}) && c != '.') c = '_';
   return name;
-}
-
-bool is_given(const std::string& option, const Values& values) {
-  const auto found = values.find(option);
-  return found != values.end() && !found->second.empty();
 }
 
 bool is_left_out(const GeneratorFile& file, const Values& values) {
@@ -278,7 +282,9 @@ Result<artifact::PayloadSpec> generate(const Generator& generator, const Values&
   for (const GeneratorOption& option : generator.options)
     PB_CHECK(check_option(option, values));
   for (const auto& names : generator.one_of)
-    PB_CHECK(check_one_of(names, values));
+    PB_CHECK(check_number(names, HowMany::exactly_one, values));
+  for (const auto& names : generator.any_of)
+    PB_CHECK(check_number(names, HowMany::at_least_one, values));
   artifact::PayloadSpec payload;
   payload.type = generator.type;
   payload.checksum_key = generator.checksum;

@@ -34,8 +34,8 @@ constexpr std::array kKinds{KindName{"text", OptionKind::text},
                             KindName{"flag", OptionKind::flag}};
 
 Result<GeneratorOption> option_of(const YAML::Node& node) {
-  PB_CHECK(check_keys(
-      node, {"name", "short", "value", "help", "kind", "required", "repeat", "positional"}));
+  PB_CHECK(check_keys(node, {"name", "short", "value", "help", "kind", "required", "repeat",
+                             "positional", "with"}));
   GeneratorOption option;
   PB_TRY(option.name, text_at(node, "name"));
   PB_TRY(option.short_name, text_at(node, "short"));
@@ -44,6 +44,7 @@ Result<GeneratorOption> option_of(const YAML::Node& node) {
   PB_TRY(option.required, truth_at(node, "required"));
   PB_TRY(option.repeat, truth_at(node, "repeat"));
   PB_TRY(option.positional, truth_at(node, "positional"));
+  PB_TRY(option.with, text_at(node, "with"));
   PB_TRY(const std::string kind, text_at(node, "kind"));
   const auto* found = std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& candidate) {
     return candidate.name == (kind.empty() ? "text" : kind);
@@ -118,14 +119,16 @@ Status read_lists(const YAML::Node& root, Generator& made) {
   PB_CHECK(read_each(root["options"], option_of, made.options));
   PB_CHECK(read_each(root["files"], file_of, made.files));
   PB_CHECK(read_each(root["one-of"], texts_of, made.one_of));
+  PB_CHECK(read_each(root["any-of"], texts_of, made.any_of));
+  PB_TRY(made.meta_data_keys, texts_at(root, "meta-data-keys"));
   PB_TRY(made.clears, texts_at(root, "clears"));
   return Done{};
 }
 
 Result<Generator> generator_of(const YAML::Node& root) {
-  PB_CHECK(
-      check_keys(root, {"type", "summary", "example", "options", "one-of", "files", "meta-data",
-                        "checksum", "whole-system", "software-name", "compression", "clears"}));
+  PB_CHECK(check_keys(root, {"type", "summary", "example", "options", "one-of", "any-of", "files",
+                             "meta-data", "meta-data-keys", "needs-meta-data", "checksum",
+                             "whole-system", "software-name", "compression", "clears"}));
   Generator made;
   PB_TRY(made.type, text_at(root, "type"));
   PB_TRY(made.summary, text_at(root, "summary"));
@@ -134,6 +137,7 @@ Result<Generator> generator_of(const YAML::Node& root) {
   PB_TRY(made.software_name, text_at(root, "software-name"));
   PB_TRY(made.compression, text_at(root, "compression"));
   PB_TRY(made.whole_system, truth_at(root, "whole-system"));
+  PB_TRY(made.needs_meta_data, truth_at(root, "needs-meta-data"));
   PB_CHECK(read_lists(root, made));
   if (root["meta-data"]) {
     PB_TRY(const nlohmann::json json, json_of(root["meta-data"]));

@@ -31,6 +31,7 @@ struct GeneratorOption {
   OptionKind kind = OptionKind::text;
   bool required = false;
   bool repeat = false;
+  std::string with;         ///< option without which this one means nothing; empty: none
   bool positional = false;  ///< also what stands on the command line without an option
 };
 
@@ -56,8 +57,11 @@ struct Generator {
   std::string example;    ///< arguments of `write`
   std::vector<GeneratorOption> options;
   std::vector<std::vector<std::string>> one_of;  ///< of each list exactly one option is given
+  std::vector<std::vector<std::string>> any_of;  ///< of each list at least one
   std::vector<GeneratorFile> files;
-  std::string meta_data;      ///< JSON text with templates in its strings; empty: none of its own
+  std::string meta_data;  ///< JSON text with templates in its strings; empty: none of its own
+  bool needs_meta_data = false;             ///< a person has to bring it
+  std::vector<std::string> meta_data_keys;  ///< what a person may say there; empty: anything
   std::string checksum;       ///< key of a provide with the SHA-256 of the only file; empty: none
   bool whole_system = false;  ///< the version stands for the file system, not for the payload type
   std::string software_name;  ///< template; empty: none

@@ -93,13 +93,34 @@ void add_clears(const PayloadRequest& request, const Defaults& defaults,
   if (!clears.empty() || request.clears_given) payload.clears = std::move(clears);
 }
 
+/// A key that the module does not know would do nothing, without a word.
+Status check_meta_data_keys(const PayloadRequest& request, const std::string& meta_data) {
+  const auto& known = request.generator.meta_data_keys;
+  const auto given = nlohmann::json::parse(meta_data, nullptr, false);
+  if (known.empty() || !given.is_object()) return Done{};
+  for (const auto& [key, value] : given.items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    std::string names;
+    for (const std::string& name : known)
+      names += " " + name;
+    return wrong("--meta-data \"" + printable(request.meta_data_file) +
+                 "\": " + request.generator.type + " knows no key \"" + printable(key) +
+                 "\"; there are:" + names);
+  }
+  return Done{};
+}
+
 Status add_meta_data(const PayloadRequest& request, artifact::PayloadSpec& payload) {
-  if (request.meta_data_file.empty()) return Done{};
+  if (request.meta_data_file.empty()) {
+    if (!request.generator.needs_meta_data) return Done{};
+    return wrong("--meta-data FILE is required");
+  }
   if (!request.generator.meta_data.empty())
     return wrong("--meta-data \"" + printable(request.meta_data_file) + "\": the meta-data of " +
                  request.generator.type + " is made from its options");
   const std::string collected = std::move(payload.meta_data);
   PB_TRY(payload.meta_data, read_meta_data("--meta-data", request.meta_data_file));
+  PB_CHECK(check_meta_data_keys(request, payload.meta_data));
   if (collected.empty()) return Done{};
   // What the person says wins over what has been collected.
   auto merged = nlohmann::json::parse(collected, nullptr, false);

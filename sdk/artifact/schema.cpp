@@ -73,7 +73,9 @@ Json payload_schema(const Generator& generator) {
   for (const GeneratorOption& option : generator.options) {
     schema["properties"][option.name] = option_schema(option);
     if (option.required) schema["required"].push_back(option.name);
+    if (!option.with.empty()) schema["dependentRequired"][option.name] = {option.with};
   }
+  if (generator.needs_meta_data) schema["required"].push_back("meta-data");
   for (const ManifestKey& key : kPayloadKeys)
     if (applies(key.name, generator)) schema["properties"][key.name] = key_schema(key);
   schema["additionalProperties"] = false;

@@ -329,7 +329,11 @@ int write_as_asked(const Call& call, WriteCommand& command) {
   if (const auto possible = check_output(command.output); !possible)
     return fail(call, Outcome::cannot_create, possible.error());
   auto spec = build(command.artifact);
-  if (!spec) return fail(call, Outcome::bad_parameter, spec.error());
+  if (!spec) {
+    // A program that collects files fails for reasons of its own, such as the network.
+    const bool is_command_line = spec.error().code() != ErrorCode::module_failed;
+    return fail(call, is_command_line ? Outcome::bad_parameter : Outcome::failed, spec.error());
+  }
   auto keys = load_signing_keys(command.keys, call.face);
   if (!keys) return fail(call, Outcome::failed, keys.error());
   spec->signing_keys = std::move(*keys);

@@ -100,13 +100,26 @@ class Collecting(tool.Case):
     def test_what_cannot_be_collected_is_refused(self):
         junk = self.file("junk.deb", "no package\n")
         for arguments, wanted in ((["--package", "broken"], "nowhere"), (["--package", "unheard-of"], "unheard-of"),
-                                  (["--package", "--help"], "no name of a package"), ([], "nothing to collect"),
+                                  (["--package", "--help"], "no name of a package"), ([], "at least one of --file, --package"),
                                   ([junk], "is no Debian package"), (["--package", "app\nlibapp"], "control character"),
                                   (["--mirror", "http://x y"], "is no URL")):
             with self.subTest(arguments=arguments):
                 arguments = arguments if arguments[:1] != ["--mirror"] else arguments + ["--package", "app"]
                 said = self.write(*arguments, code=None)
-                self.assertNotEqual(said.returncode, 0)
+                self.assertEqual(said.returncode, 64 if "control" in wanted or "at least" in wanted else 1)
+                self.assertIn(wanted, said.stderr)
+                self.assertFalse(os.path.exists(self.path("new.mender")))
+
+    def test_what_would_do_nothing_is_refused(self):
+        own = self.deb("mine", "1.0", into="mine")
+        self.file("meta", '{"insta1l": ["mine"]}')
+        for arguments, wanted in ((["--package", "app"], '--package "app": it means something only together with --release'),
+                                  (["--architecture", "arm64", own], "only together with --release"),
+                                  (["--recommends", own], "only together with --release"),
+                                  ([], "at least one of --file, --package is needed"),
+                                  (["-m", "meta", own], 'deb knows no key "insta1l"; there are: install conffiles')):
+            with self.subTest(arguments=arguments):
+                said = self.own("write", "deb", "-n", "new", "-t", "board", "-o", "new.mender", *arguments, code=64)
                 self.assertIn(wanted, said.stderr)
                 self.assertFalse(os.path.exists(self.path("new.mender")))
 

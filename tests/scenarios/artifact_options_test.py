@@ -47,7 +47,7 @@ OWN_OPTIONS = {
              "images", "--image", "0a1b"], ["images.tar.gz", "manifests.tar.gz"]),
     "bootloader": (["--file", "app.conf", "--reboot", "never"], ["app.conf"]),
     "firmware": (["--file", "app.conf", "--firmware-version", "1"], ["app.conf"]),
-    "reboot": ([], []), "mender-configure": ([], []), "bootstrap": ([], []),
+    "reboot": ([], []), "mender-configure": (["--meta-data", "meta.json"], []), "bootstrap": ([], []),
     "module": (["--type", "t", "--file", "app.conf"], ["app.conf"])}
 SAME = {"module-image": "module", "bootstrap-artifact": "bootstrap"}
 
@@ -63,6 +63,7 @@ class EveryOption(Workshop):
         super().setUpClass()
         cls.make("manifest", "index.html\n")
         cls.make("phrase", "secret\n")
+        cls.make("meta.json", '{"reboot": "never"}')  # means something to every type
         cls.make("own/mine.yaml", "type: mine\nsummary: mine\nfiles: []\n")
         scenario.openssl("pkey", "-in", cls.keys["rsa"][0], "-aes256", "-passout", "pass:secret", "-out",
                          cls.path("locked.pem"))

@@ -63,6 +63,9 @@ class Types(Workshop):
                                      "accept-single-copy-risk": True})
         self.assertEqual(files, ["app.conf"])
 
+    def test_configuration_that_is_missing_is_refused(self):
+        self.assertIn("--meta-data FILE is required", self.write("mender-configure", code=64).stderr)
+
     def test_firmware(self):
         meta_data, files = self.made("firmware", "app.conf", "--device", "motor", "--firmware-version", "4.1",
                                      "--allow-downgrade")
