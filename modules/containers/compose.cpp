@@ -38,6 +38,24 @@ std::vector<std::string> without_doubles(std::vector<std::string> images) {
   return images;
 }
 
+/// What a program that has failed says when it is run once more, on one line; it may be long.
+std::string complaint_of(const module::Program& failed) {
+  constexpr std::size_t kMost = 400;
+  // Both outputs in one; the words of the command stay what they are.
+  module::Program again{.path = "/bin/sh",
+                        .arguments = {"-c", "exec \"$0\" \"$@\" 2>&1", failed.path},
+                        .working_directory = failed.working_directory};
+  again.arguments.insert(again.arguments.end(), failed.arguments.begin(), failed.arguments.end());
+  again.output = module::Program::Output::capture;
+  const auto exit = module::run(again);
+  if (!exit) return {};
+  std::string text;
+  for (const std::string& line : module::lines_of(exit->output))
+    text += (text.empty() || line.empty() ? "" : " ") + line;
+  if (text.size() > kMost) text.replace(kMost, std::string::npos, " ...");
+  return text.empty() ? "" : ": " + text;
+}
+
 /// The values of `image:` of services in what `config` prints: YAML in one fixed form, two blanks a
 /// level.
 std::vector<std::string> images_in(const std::string& text) {
@@ -140,7 +158,7 @@ Result<std::vector<std::string>> Compose::images(const std::string& project,
   PATCHBAY_TRY(const auto exit, module::run(asking));
   if (exit.success()) return podman ? images_to_pull(exit.output) : images_in(exit.output);
   return Error{"the manifests are refused by " + module::base_name(command_.front()) + ": " +
-               exit.describe() + "; what it says about them is in the log"};
+               exit.describe() + complaint_of(asking)};
 }
 
 Status Compose::failure(const std::string& project, const std::string& what) const {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "modules/containers/tar_writer.hpp"
+#include "patchbay/run.hpp"
 
 namespace patchbay::containers {
 namespace {
@@ -94,6 +95,22 @@ Container describe(const json& answer) {
   return found;
 }
 
+/// What containers print comes in pieces, each behind a head of eight bytes with the number of the
+/// stream and its length; from a terminal it comes as it is.
+std::string without_heads(const std::string& body) {
+  constexpr std::size_t kHead = 8;
+  std::string text;
+  for (std::size_t at = 0; at + kHead <= body.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(body[at + i]); };
+    if (byte(0) > 2 || byte(1) != 0 || byte(2) != 0 || byte(3) != 0) return body;
+    const std::size_t length = std::size_t{byte(4)} << 24U | std::size_t{byte(5)} << 16U |
+                               std::size_t{byte(6)} << 8U | std::size_t{byte(7)};
+    text += body.substr(at + kHead, length);
+    at += kHead + length;
+  }
+  return text;
+}
+
 /// Streams of progress report a failure in their last lines, with status 200.
 Status no_error_in(const HttpResponse& response) {
   for (std::size_t begin = 0; begin < response.body.size();) {
@@ -174,6 +191,15 @@ Result<std::string> Engine::list_without(const std::string& target,
   for (const json& entry : answer)
     if (!hidden.contains(get<std::string>(entry, "/Id", ""))) left.push_back(entry);
   return left.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::vector<std::string> Engine::last_lines(const std::string& id, int count) const {
+  const auto response = call({.method = "GET",
+                              .path = "/containers/" + escape(id) +
+                                      "/logs?stdout=1&stderr=1&tail=" + std::to_string(count)});
+  // It explains a failure, and is none itself: some log drivers cannot be read.
+  if (!response || !good(response->status)) return {};
+  return module::lines_of(without_heads(response->body));
 }
 
 Result<std::string> Engine::health(const Container& container) const {

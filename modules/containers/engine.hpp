@@ -61,6 +61,9 @@ class Engine {
   /// JSON, without the containers `hidden`.
   [[nodiscard]] module::Result<std::string> list_without(const std::string& target,
                                                          const std::set<std::string>& hidden) const;
+  /// The last of what its processes have printed, at most `count` lines; none where the engine does
+  /// not keep that.
+  [[nodiscard]] std::vector<std::string> last_lines(const std::string& id, int count) const;
   /// Asks for the result of the health check; Podman runs it for that.
   [[nodiscard]] module::Result<std::string> health(const Container& container) const;
   /// `body`: JSON of the engine's own interface. Returns the id.

@@ -15,6 +15,8 @@ using module::Status;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPause{200};
+constexpr int kLastLines = 20;
+constexpr std::size_t kLongestQuote = 300;
 
 /// What a container was like when it was first seen.
 struct Start {
@@ -24,7 +26,8 @@ struct Start {
 
 class Watch {
  public:
-  Watch(const Engine& engine, const std::vector<std::string>& ids) : engine_{&engine}, ids_{&ids} {}
+  Watch(const Engine& engine, const std::vector<std::string>& ids, module::Context& context)
+      : engine_{&engine}, ids_{&ids}, context_{&context} {}
 
   /// Whether all are well now; an error if one will not be.
   Result<bool> all_well() {
@@ -46,21 +49,31 @@ class Watch {
         starts_.try_emplace(id, Start{container.restarts, container.started_at});
     if (container.restarting || container.restarts > known->second.restarts ||
         (container.running && container.started_at != known->second.started_at)) {
-      return Error{"container " + container.name + " does not stay up: it ended with exit code " +
-                   std::to_string(container.exit_code) + " and was started again"};
+      return failure(container, "does not stay up: it ended with exit code " +
+                                    std::to_string(container.exit_code) + " and was started again");
     }
     if (!container.running) {
-      return Error{"container " + container.name + " has ended with exit code " +
-                   std::to_string(container.exit_code)};
+      return failure(container, "has ended with exit code " + std::to_string(container.exit_code));
     }
     PATCHBAY_TRY(const auto health, engine_->health(container));
-    if (health == "unhealthy") return Error{"container " + container.name + " is unhealthy"};
+    if (health == "unhealthy") return failure(container, "is unhealthy");
     if (health == "starting") waiting_for_ = container.name;
     return health != "starting";
   }
 
+  /// With what it said last: the rollback removes the container, and its log with it.
+  Error failure(const Container& container, const std::string& what) {
+    const auto said = engine_->last_lines(container.id, kLastLines);
+    for (const std::string& line : said)
+      context_->log(container.name + " said: " + line);
+    std::string message = "container " + container.name + " " + what;
+    if (!said.empty()) message += ", saying \"" + said.back().substr(0, kLongestQuote) + "\"";
+    return Error{message};
+  }
+
   const Engine* engine_;
   const std::vector<std::string>* ids_;
+  module::Context* context_;
   std::map<std::string, Start> starts_;
   std::string waiting_for_;
 };
@@ -70,7 +83,7 @@ class Watch {
 Status wait_until_healthy(const Engine& engine, const std::vector<std::string>& ids,
                           const HealthWindow& window, module::Context& context) {
   context.status("watching the new containers");
-  Watch watch{engine, ids};
+  Watch watch{engine, ids, context};
   const auto begin = Clock::now();
   std::optional<Clock::time_point> well_since;
   while (true) {

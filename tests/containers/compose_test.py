@@ -433,7 +433,7 @@ volumes: {data: {}}
         self.install_one()
         before = self.state()
         self.prepare(self.crashing, health={"seconds": 3, "limit": 20})
-        self.tree.fails("ArtifactInstall", "has ended with exit code 4")
+        self.tree.fails("ArtifactInstall", 'has ended with exit code 4, saying "no database"')
         self.assertEqual(self.runs(), [self.one.id])
         for call in ("ArtifactRollback", "Cleanup"):
             self.tree.call(call)
@@ -497,7 +497,7 @@ volumes: {data: {}}
                         self.tree.call(call)
                     self.assertEqual(self.state(), before)
         self.prepare(self.two, manifest="services: [")
-        self.tree.fails("ArtifactInstall")
+        self.tree.fails("ArtifactInstall", "exit code 1: ")  # and then the words of the program
         self.tree.call("ArtifactRollback")
         self.tree.call("Cleanup")
         self.assertEqual(self.state(), before)

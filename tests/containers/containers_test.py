@@ -191,7 +191,7 @@ class ContainerTest(unittest.TestCase):
         self.install_one()
         before, images = self.engine.containers(), self.engine.images()
         for name, image, args, text in (
-                ("crash", self.crashing, "", "has ended with exit code 4"),
+                ("crash", self.crashing, "", 'has ended with exit code 4, saying "no database"'),
                 ("crash loop", self.crashing, " --restart always", "does not stay up"),
                 ("unhealthy", self.sick, "", "is unhealthy")):
             with self.subTest(name):

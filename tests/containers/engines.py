@@ -24,7 +24,7 @@ static void leave(int number) { (void)number; _exit(0); }
 int main(int argc, char **argv) {
   signal(SIGTERM, leave);
   if (argc > 1 && !strcmp(argv[1], "fail")) return 3;
-  if (argc > 1 && !strcmp(argv[1], "later")) { usleep(700000); return 4; }
+  if (argc > 1 && !strcmp(argv[1], "later")) { usleep(700000); puts("starting"); puts("no database"); return 4; }
   for (;;) sleep(1000);
 }
 """
