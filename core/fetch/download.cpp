@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/base/clock.hpp"
 #include "core/fetch/url.hpp"
 
 namespace patchbay::fetch {
@@ -46,6 +47,24 @@ ErrorCode code_of_problem(CURLcode code) {
     default:
       return ErrorCode::io;
   }
+}
+
+/// What a person can do about it, where what the library says leaves that open.
+std::string remedy_for(const Outcome& outcome) {
+  const auto is_said = [&](const char* words) {
+    return outcome.problem.find(words) != std::string::npos;
+  };
+  if (outcome.code == CURLE_SSL_CACERT_BADFILE) return "; the package ca-certificates has that";
+  if (outcome.code != CURLE_PEER_FAILED_VERIFICATION) return "";
+  // Devices without a clock of their own start in 1970.
+  if (is_said("not yet valid") || is_said("has expired")) {
+    return "; the clock of this device says " + utc_now();
+  }
+  if (is_said("self-signed") || is_said("self signed") || is_said("local issuer")) {
+    return "; to trust it, name the certificate of its authority (ServerCertificate, "
+           "--trusted-certs)";
+  }
+  return "";
 }
 
 bool is_broken_connection(CURLcode code) {
@@ -168,7 +187,8 @@ std::optional<Download::Failure> Download::judge(const Outcome& outcome) {
   if (outcome.code != CURLE_OK && body_ != Body::keep_start) {
     const auto cure =
         is_broken_connection(outcome.code) ? Failure::Cure::try_again : Failure::Cure::none;
-    return failure(code_of_problem(outcome.code), printable(outcome.problem), cure);
+    return failure(code_of_problem(outcome.code), printable(outcome.problem) + remedy_for(outcome),
+                   cure);
   }
   if (body_ == Body::keep_start) return refuse(outcome.response);
   if (body_ == Body::deliver && size_seen_ && !complete()) {

@@ -9,6 +9,7 @@
 namespace patchbay::fetch {
 namespace {
 
+using ::testing::AllOf;
 using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::HttpRequest;
@@ -80,6 +81,19 @@ class TlsDownload : public DownloadTest {
     ASSERT_TRUE(made->success());
   }
 
+  void make_expired_certificate() const {
+    const std::string request = dir_ / "request.pem";
+    for (const std::vector<std::string>& arguments :
+         {std::vector<std::string>{"req", "-new", "-key", dir_ / "key.pem", "-out", request,
+                                   "-subj", "/CN=127.0.0.1"},
+          {"x509", "-req", "-in", request, "-signkey", dir_ / "key.pem", "-days", "-1", "-out",
+           dir_ / "cert.pem"}}) {
+      const auto made = os::run(system_command("/usr/bin/openssl", arguments), patience());
+      ASSERT_THAT(made, IsOk());
+      ASSERT_TRUE(made->success());
+    }
+  }
+
   /// Starts the server and returns its URL.
   std::string serve(std::vector<std::string> extra = {}) {
     std::vector<std::string> arguments{"-c", kServer, dir_.path(),
@@ -109,8 +123,17 @@ class TlsDownload : public DownloadTest {
 };
 
 TEST_F(TlsDownload, GivenUnknownCertificate_WhenOpened_ThenItIsDenied) {
+  EXPECT_THAT(
+      open(serve() + "/x", options_, log_),
+      FailsWith(ErrorCode::denied, AllOf(HasSubstr("certificate"), HasSubstr("--trusted-certs"))));
+}
+
+TEST_F(TlsDownload, GivenCertificateThatHasExpired_WhenOpened_ThenTheClockIsTold) {
+  make_expired_certificate();
+  options_.trusted_certificates = {dir_ / "cert.pem"};
+
   EXPECT_THAT(open(serve() + "/x", options_, log_),
-              FailsWith(ErrorCode::denied, HasSubstr("certificate")));
+              FailsWith(ErrorCode::denied, HasSubstr("expired; the clock of this device says 20")));
 }
 
 TEST_F(TlsDownload, GivenTrustedCertificate_WhenDownloaded_ThenItWorks) {
