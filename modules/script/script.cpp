@@ -165,7 +165,9 @@ class Script final : public module::Module {
 
   Result<std::optional<Description>> describe(Context& context) override {
     Declaration declared;
-    if (!context.tree().empty()) {
+    // Asked what it is in general, it has no meta-data at hand.
+    const auto meta_data = module::join_path(context.tree(), "header/meta-data");
+    if (!context.tree().empty() && module::exists(meta_data)) {
       PATCHBAY_TRY(declared, declaration_of(context));
     }
     return {Description{

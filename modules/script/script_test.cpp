@@ -282,6 +282,13 @@ TEST_F(Script, GivenPlanAndDescription_ThenTheyFollowTheMetaData) {
   EXPECT_THAT(tree_.call("Plan").out, AllOf(HasSubstr("run 1 ("), Not(HasSubstr("run undo"))));
 }
 
+TEST_F(Script, GivenNoArtifact_WhenDescribed_ThenItSaysWhatItIs) {
+  fs::remove(tree_ / "header/meta-data");
+
+  EXPECT_THAT(tree_.call("Describe").out,
+              AllOf(HasSubstr(R"("type":"script")"), HasSubstr(R"("rollback":"no")")));
+}
+
 struct BadMetaData {
   std::string name;
   std::string json;
