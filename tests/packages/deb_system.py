@@ -217,7 +217,9 @@ class DebCase(unittest.TestCase):
     # --- steps ---
 
     def artifact(self, *debs, meta=None):
-        arguments = [self.artifact_tool, "write", "deb", "--artifact-name", "new", "--device-type", self.device_type]
+        # As `deb` it would not let meta-data pass that the module has to refuse by itself.
+        kind = ["deb"] if meta is None else ["module", "--type", "deb"]
+        arguments = [self.artifact_tool, "write", *kind, "--artifact-name", "new", "--device-type", self.device_type]
         for deb in debs:
             arguments += ["--file", deb if "/" in deb else os.path.join(self.base.base, "debs", deb + ".deb")]
         if meta is not None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The commands of docs/how-to, as a person would paste them."""
+"""The commands of docs/how-to, and of the READMEs of modules, as a person would paste them."""
 import os
 import re
 import shutil
@@ -8,12 +8,22 @@ import artifact_tool as tool
 import scenario
 from artifact_tool import payload
 
-PAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/how-to")
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+PAGES = os.path.join(TOP, "docs/how-to")
+MODULES = os.path.join(TOP, "modules")
 
 
 def blocks(page):
     with open(os.path.join(PAGES, page), encoding="utf-8") as file:
         return re.findall(r"```sh\n(.*?)```", file.read(), re.DOTALL)
+
+
+def indented(page):
+    """Commands that are set off by four blanks."""
+    if not os.path.exists(page):
+        return []
+    with open(page, encoding="utf-8") as file:
+        return [re.sub("(?m)^    ", "", text) for text in re.findall(r"(?m)(?:^    .*\n)+", file.read())]
 
 
 class Pages(tool.Case):
@@ -107,6 +117,22 @@ class Pages(tool.Case):
                 made.append(self.read("release-2.mender")["payloads"][0]["type"])
         self.assertEqual(made, ["rootfs-image", "single-file", "directory", "deb", "deb", "docker", "docker", "docker",
                                 "docker-compose", "my-type"])
+
+    def test_the_commands_in_the_readmes_of_modules(self):
+        for name in ("app.conf", "motor-4.1.bin", "build/app/f", "10-stop.sh", "20-migrate.sh", "check.sh", "undo.sh",
+                     "root.ext4", "u-boot.bin", "web.tar", "manifests/compose.yaml", "images/web.tar"):
+            self.file(name, "x")
+        made = set()
+        for module in sorted(os.listdir(MODULES)):
+            for text in indented(os.path.join(MODULES, module, "README.md")):
+                if "patchbay-artifact write" not in text or "--release bookworm" in text:  # which needs the network
+                    continue
+                self.paste(text)
+                kind = self.read(re.search(r"-o (\S+)", text).group(1))["payloads"][0]["type"]
+                self.assertTrue(kind == module or module == "containers", text)
+                made.add(module)
+        self.assertEqual(made, {name for name in os.listdir(MODULES) if name != "deb" and
+                                os.path.exists(os.path.join(MODULES, name, "README.md"))})
 
     def test_manifest(self):
         self.key("private")
