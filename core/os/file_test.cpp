@@ -284,7 +284,7 @@ TEST_F(Lock, GivenHolderDies_WhenAcquired_ThenItIsFree) {
   const pid_t child = ::fork();
   if (child == 0) {
     const auto held = FileLock::acquire(dir_ / "lock", "doomed");
-    (void)!::write(ready[1], "x", 1);
+    (void)!::write(ready[1], held ? "x" : "-", 1);
     for (;;)
       ::pause();
   }
