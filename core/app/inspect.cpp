@@ -67,6 +67,7 @@ json pending_json(const flow::Journal& journal, const std::optional<std::string>
 }
 
 struct DeviceStatus {
+  std::string device_type;  ///< empty: not known, so no artifact fits
   store::Installed installed;
   std::optional<flow::Journal> pending;
   std::optional<std::string> at_work;  ///< the command that has the pending update in hand
@@ -85,6 +86,7 @@ std::string text_of(const json& object, const char* name) {
 Result<DeviceStatus> read_status(const Session& session) {
   PB_CHECK(bootstrap_if_possible(session));
   DeviceStatus status;
+  status.device_type = session.device.settings().device_type;
   status.at_work = session.device.at_work();
   PB_TRY(const store::Store store, session.device.open_store(store::Access::read_only));
   PB_TRY(status.installed,
@@ -118,6 +120,7 @@ void print_last_update(const json& last) {
 }
 
 void print_status(const DeviceStatus& status) {
+  print("Device type: " + (status.device_type.empty() ? "none" : printable(status.device_type)));
   print("Installed:   " + printable(status.installed.name));
   if (status.installed.group) print("Group:       " + printable(*status.installed.group));
   for (const auto& [key, value] : status.installed.provides) {
@@ -139,7 +142,8 @@ void print_status(const DeviceStatus& status) {
 }
 
 json status_json(const DeviceStatus& status) {
-  json out{{"artifact_name", status.installed.name},
+  json out{{"device_type", status.device_type.empty() ? json(nullptr) : json(status.device_type)},
+           {"artifact_name", status.installed.name},
            {"provides", store::all_provides(status.installed)},
            {"pending", nullptr},
            {"last_update", status.last},

@@ -91,6 +91,13 @@ class AtWork(scenario.Scenario):
 
 
 class Told(scenario.Scenario):
+    def test_status_says_for_what_artifacts_have_to_be_made(self):
+        self.assertIn("Device type: board\n", self.client("status").stdout)
+        self.assertEqual(self.device.status()["device_type"], "board")
+        os.remove(self.device.path("data/device_type"))
+        self.assertIn("Device type: none\n", self.client("status").stdout)
+        self.assertIsNone(self.device.status()["device_type"])
+
     def test_plan_says_why_a_module_cannot(self):
         self.module("picky", PICKY)
         artifact = self.device.artifact([scenario.payload("picky", [("a", b"a")])])
