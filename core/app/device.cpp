@@ -211,6 +211,9 @@ Result<Device> Device::open(const Options& options, Log& log) {
 
   flow::Settings& settings = device.settings_;
   settings.datastore = datastore_of(options);
+  // A slip in the name would look like a device on which nothing has ever been installed.
+  if (options.datastore && !os::exists(settings.datastore))
+    log.warning("there is no datastore " + settings.datastore + " yet");
   settings.device_type_file = config.device_type_file.empty()
                                   ? os::join(settings.datastore, "device_type")
                                   : config.device_type_file;

@@ -123,6 +123,12 @@ class Told(scenario.Scenario):
                 self.assertEqual(result.returncode, code, result.stderr)
                 self.assertIn("Permission denied; only root may do that: try it with sudo", result.stderr)
 
+    def test_a_datastore_that_is_not_there_is_named(self):
+        self.device.data = self.device.path("dta")
+        said = self.client("commit", code=2).stderr
+        self.assertIn("there is no datastore %s yet" % self.device.data, said)
+        self.assertIn("No update is in progress.", said)
+
     def test_slips_are_named(self):
         for arguments, words in SLIPS:
             with self.subTest(arguments=arguments):
