@@ -9,6 +9,7 @@
 #include <memory>
 #include <thread>
 
+#include "core/app/interruption.hpp"
 #include "core/app/named_files.hpp"
 #include "core/artifact/signature.hpp"
 #include "core/os/process.hpp"
@@ -137,6 +138,7 @@ Result<std::string> find_program(const std::string& name) {
 Status reboot_machine(const std::vector<std::string>& environment, Log& log) {
   os::Command command;
   PB_TRY(command.program, find_program("reboot"));
+  end_in_silence();
   command.environment = environment;
   const auto patience = Deadline::after(kRebootPatience);
   PB_TRY(const os::Exit exit, os::run(command, patience));

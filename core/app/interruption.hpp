@@ -8,4 +8,7 @@ namespace patchbay::app {
 /// so.
 void tell_when_interrupted();
 
+/// What ends this process now is the reboot that the update has asked for: no word about it.
+void end_in_silence();
+
 }  // namespace patchbay::app

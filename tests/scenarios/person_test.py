@@ -85,6 +85,13 @@ class AtWork(scenario.Scenario):
                 self.device.probe()
                 self.assertIn('Rolled back: "new" failed', self.client("resume", code=1).stderr)
 
+    def test_the_reboot_that_was_asked_for_is_no_interruption(self):
+        self.device.probe(reboot="Automatic")
+        self.device.write("bin/reboot", "#!/bin/sh\nkill -TERM $PPID\n", 0o755)
+        result = self.device.run("install", "--unattended", self.device.artifact())
+        self.assertEqual(result.returncode, -signal.SIGTERM, result.stderr)
+        self.assertNotIn("Interrupted", result.stderr)
+
     def test_waiting_payloads_are_installed(self):
         self.install()
         self.assertIn("payload 0: probe, installed\n", self.client("status").stdout)
