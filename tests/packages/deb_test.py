@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import artifact  # noqa: E402
 
 PACKAGES, SYSTEM_TAR, ARTIFACT_TOOL = sys.argv[1:4]
+DEVICE_PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/how-to/device.md")
 LISTED = "sort /var/lib/dpkg/info/demo.list"
 CAME = "dpkg-query -W -f '${Conffiles}\\n' demo | grep /"
 # Keeps what somebody has edited, and only that.
@@ -41,6 +42,34 @@ class Debs(deb_system.DebCase):
         self.assertEqual(self.version("other"), "ii 1.0")
         self.assertIn("release-2", self.run_in("patchbay show-artifact"))
         self.assert_tidy()
+
+    def test_the_page_for_devices(self):
+        root = self.system.path("root")
+        os.makedirs(root, exist_ok=True)
+        for command in ("openssl genpkey -algorithm ED25519 -out private.pem",
+                        "openssl pkey -in private.pem -pubout -out public.pem"):
+            subprocess.run(command.split(), cwd=root, check=True)
+        subprocess.run([ARTIFACT_TOOL, "write", "deb", "-n", "release-2", "-t", self.device_type, "-k", "private.pem", "-o",
+                        "release-2.mender", os.path.join(self.base.base, "debs/other_1.0.deb")], cwd=root, check=True)
+        with open(DEVICE_PAGE, encoding="utf-8") as file:
+            page = file.read()
+        trust, look, update, keep = [text.replace("sudo ", "") for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)]
+        self.assertIn("is in order", self.run_in("cd /root; " + trust))
+        said = self.run_in("cd /root; " + look)
+        self.assertIn("Device type: " + self.device_type, said)
+        self.assertIn("Signature: verified by /etc/mender/artifact-verify-key.pem", said)
+        self.run_in("cd /root; set -e\n" + update)
+        self.assertEqual(self.version("other"), "ii 1.0")
+
+        # At each start: the last update is kept if the program says so, else undone.
+        self.run_in("sed -i /ArtifactVerifyKeys/d /etc/mender/patchbay.yaml")
+        self.system.write("usr/local/sbin/keep-update", keep, 0o755)
+        for verdict, wanted in ((1, ""), (0, "ii 2.0")):
+            self.system.write("usr/local/bin/device-is-well", "#!/bin/sh\nexit %d\n" % verdict, 0o755)
+            self.install("libdemo_2.0")
+            self.run_in("/usr/local/sbin/keep-update")
+            self.assertEqual(self.version("libdemo"), wanted)
+            self.run_in("/usr/local/sbin/keep-update", code=2)
 
     def test_patchbay_updates_itself(self):
         names = sorted(os.listdir(PACKAGES + "-next"))
