@@ -43,6 +43,15 @@ bool may_restore(const firmware::Description& description) {
   return module::exists(module::join_path(store_directory(), description.kind));
 }
 
+std::string in_words(const Device& device, const std::string& state, const std::string& now,
+                     const Request& request) {
+  const std::string where = device.name + " (" + state + ")";
+  if (!now.empty() && now == request.version) return "leave " + where + " as it is";
+  const std::string written = "write " + request.version + " to " + where;
+  if (!is_forbidden_downgrade(request, now)) return written;
+  return written + ": not possible as it is, that is newer; 'allow-downgrade': true lets it pass";
+}
+
 class Firmware final : public module::Module {
  public:
   Result<bool> supports_rollback(Context& context) override {
@@ -115,11 +124,13 @@ class Firmware final : public module::Module {
     return history.clear();
   }
 
-  Result<std::optional<Description>> describe(Context&) override {
+  Result<std::optional<Description>> describe(Context& context) override {
+    // Of a machine that does not describe its devices, nobody can say more than "yes".
+    const auto wanted = wanted_by(context);
     return {Description{.type = "firmware",
                         .description = "Updates peripherals: by commands, a serial boot loader, "
                                        "USB DFU or fwupd.",
-                        .rollback = true,
+                        .rollback = !wanted || may_restore(wanted->description),
                         .reboot = Description::Reboots::never,
                         .streams = false,
                         .writes = {store_directory(), "*"}}};
@@ -133,10 +144,7 @@ class Firmware final : public module::Module {
       const auto now = make_driver(wanted.description, device)->version();
       const auto state = now ? "now " + (now->empty() ? "without firmware" : *now)
                              : "does not answer: " + now.error().message();
-      const bool same = now && *now == wanted.request.version;
-      lines.push_back(same ? "leave " + device.name + " as it is (" + state + ")"
-                           : "write " + wanted.request.version + " to " + device.name + " (" +
-                                 state + ")");
+      lines.push_back(in_words(device, state, now ? *now : std::string{}, wanted.request));
     }
     return lines;
   }

@@ -30,6 +30,11 @@ std::uint64_t size_of(const std::string& path) {
 
 }  // namespace
 
+bool is_forbidden_downgrade(const Request& request, const std::string& now) {
+  const bool may_be_older = request.allow_downgrade || request.version == kAnyVersion;
+  return !now.empty() && !may_be_older && compare_versions(request.version, now) < 0;
+}
+
 Result<const Device*> Updater::find_device(const std::string& name) const {
   for (const auto& device : description_.devices)
     if (device.name == name) return &device;
@@ -46,8 +51,7 @@ Result<std::vector<Change>> Updater::look(const Request& request, std::uint64_t 
       context_.log(device.name + " has " + now + " already");
       continue;
     }
-    const bool may_be_older = request.allow_downgrade || request.version == kAnyVersion;
-    if (!now.empty() && !may_be_older && compare_versions(request.version, now) < 0)
+    if (is_forbidden_downgrade(request, now))
       return Error{device.name + " has " + now + ", which is newer than " + request.version +
                    "; meta-data with 'allow-downgrade': true lets that pass"};
     PATCHBAY_CHECK(driver->check_room(bytes).context(device.name));

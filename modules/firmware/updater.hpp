@@ -12,6 +12,9 @@
 
 namespace patchbay::firmware {
 
+/// Whether a device that has `now` would get an older version, and nobody has allowed that.
+bool is_forbidden_downgrade(const Request& request, const std::string& now);
+
 /// One update of all devices of a kind, or its undoing. Made anew in each call; what it has to
 /// know is in its History.
 class Updater {

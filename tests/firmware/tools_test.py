@@ -106,6 +106,18 @@ class Commands(bench.Case):
         self.assertEqual(self.call("SupportsRollback").stdout, "No\n")
         self.assertIn("no firmware 1.0 is kept", self.call("ArtifactRollback", code=1).stderr)
 
+    def test_a_plan_tells_of_a_missing_way_back_and_of_a_downgrade(self):
+        self.steps()
+        self.assertIn('"rollback":"no"', self.call("Describe").stdout)
+        self.assertEqual(self.call("Plan").stdout, "write 2.0 to one (now 1.0)\n")
+        self.new_tree("0.9")
+        self.assertEqual(self.call("Plan").stdout, "write 0.9 to one (now 1.0): not possible as it is, that is newer; "
+                         "'allow-downgrade': true lets it pass\n")
+        self.new_tree("1.0")
+        self.assertEqual(self.call("Plan").stdout, "leave one (now 1.0) as it is\n")
+        self.steps(read="[motorctl, read, '{dir}', '{image}']")
+        self.assertIn('"rollback":"yes"', self.call("Describe").stdout)
+
     def test_without_a_way_back_a_refusal_leaves_nothing_to_undo(self):
         self.steps()
         self.new_tree("0.9")
