@@ -1,31 +1,16 @@
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "core/base/bytes.hpp"
-#include "core/os/file.hpp"
-#include "core/os/process.hpp"
 #include "sdk/kit/case_plays.hpp"
+#include "sdk/kit/description.hpp"
 
 namespace patchbay::kit::play {
 namespace {
 
 using host::Call;
-
-constexpr std::array kQuestions{Call::provide_payload_file_sizes, Call::needs_artifact_reboot,
-                                Call::supports_rollback};
-
-/// The paths a module says it may change; nothing when it says nothing.
-std::optional<std::vector<std::string>> declared_writes(const std::string& description) {
-  const auto object = nlohmann::json::parse(description, nullptr, false);
-  if (!object.is_object() || !object.contains("writes")) return std::nullopt;
-  std::vector<std::string> writes;
-  for (const auto& path : object["writes"]) {
-    if (!path.is_string() || path == "*") return std::nullopt;
-    writes.push_back(path);
-  }
-  return writes;
-}
 
 bool is_declared(const std::string& path, const std::vector<std::string>& writes) {
   return std::any_of(writes.begin(), writes.end(), [&path](const std::string& place) {
@@ -60,57 +45,11 @@ std::map<std::string, std::string> outcome_of(const Changes& changes) {
   return outcome;
 }
 
-void questions(const Subject& subject, Stage& stage, CaseResult& result) {
-  Walk walk{subject, stage, result};
-  for (const Call question : kQuestions) {
-    const auto first = walk.ask(question);
-    if (walk.ask(question) != first) {
-      walk.find("answers", "a question may be asked more than once",
-                std::string{to_string(question)} + " was answered differently the second time");
-    }
-  }
-  const auto changes = stage.changes();
-  if (!changes.empty()) {
-    walk.find("questions-only-ask", "a question does not change anything", to_text(changes));
-  }
-  const auto tmp = os::list_directory(walk.tree().path() + "/tmp").value_or({});
-  if (!tmp.empty()) {
-    walk.find("questions-only-ask", "a question does not change anything",
-              "tmp/" + tmp.front() + " was made in the work tree");
-  }
-}
-
-void unknown_call(const Subject& subject, Stage& stage, CaseResult& result) {
-  if (subject.file.binding == host::Binding::plugin) {
-    result.skipped = "the module host answers unknown calls of plugins itself";
-    return;
-  }
-  Walk walk{subject, stage, result};
-  walk.note("PatchbayTriesSomethingNew");
-  os::Command command;
-  command.program = subject.file.path;
-  command.arguments = {"PatchbayTriesSomethingNew", walk.tree().path()};
-  command.environment = subject.environment;
-  command.working_directory = walk.tree().path();
-  const auto exit = os::run(command, Deadline::after(subject.call_limit));
-  const std::string expected =
-      "a call the module does not know does nothing, prints nothing, exits 0";
-  if (!exit) return walk.find("unknown-call", expected, exit.error().message());
-  if (!exit->success()) walk.find("unknown-call", expected, "it ended with " + exit->describe());
-  if (!exit->output.empty()) {
-    walk.find("unknown-call", expected, "it printed \"" + printable(exit->output) + "\"");
-  }
-  const auto changes = stage.changes();
-  if (!changes.empty()) walk.find("unknown-call", expected, to_text(changes));
-}
-
 void success(const Subject& subject, Stage& stage, CaseResult& result) {
   Walk walk{subject, stage, result};
-  const auto description = [&] {
-    const auto bound =
-        host::bind_module(subject.file, walk.tree().path(), {}, walk.quiet(), nullptr);
-    return bound ? (*bound)->ask(Call::describe).value_or("") : std::string{};
-  }();
+  auto described = walk.asked(Call::describe);
+  if (!described && described.error().code() == ErrorCode::timeout)
+    return walk.judge(described.error(), to_string(Call::describe));
   if (!walk.must_download()) return walk.undo_download();
   const auto downloaded = stage.changes();
   check_early_install(walk, downloaded);
@@ -131,7 +70,7 @@ void success(const Subject& subject, Stage& stage, CaseResult& result) {
     walk.find("cleanup-only-tidies", "Cleanup removes leftovers and changes nothing else",
               path + " changed in Cleanup");
   }
-  const auto writes = declared_writes(description);
+  const auto writes = read_description(std::move(described).value_or("")).writes;
   for (const auto& [path, what] : stage.changes()) {
     if (writes && !is_declared(path, *writes)) {
       walk.find("declared-places", "a module changes only what its Describe declares",

@@ -8,12 +8,16 @@
 /// What the cases do; the table of cases.cpp names and orders them.
 namespace patchbay::kit::play {
 
-// case_good.cpp: updates that succeed, and questions
+// case_good.cpp: updates that succeed
 void success(const Subject& subject, Stage& stage, CaseResult& result);
-void questions(const Subject& subject, Stage& stage, CaseResult& result);
-void unknown_call(const Subject& subject, Stage& stage, CaseResult& result);
 void update_twice(const Subject& subject, Stage& stage, CaseResult& result);
 void cuts_between(const Subject& subject, Stage& stage, CaseResult& result);
+
+// case_questions.cpp: questions, and a call that is not known
+void questions(const Subject& subject, Stage& stage, CaseResult& result);
+void describe(const Subject& subject, Stage& stage, CaseResult& result);
+void plan(const Subject& subject, Stage& stage, CaseResult& result);
+void unknown_call(const Subject& subject, Stage& stage, CaseResult& result);
 
 // case_failure.cpp: failures after a state, and calls that come alone or twice
 void fail_after_download(const Subject& subject, Stage& stage, CaseResult& result);

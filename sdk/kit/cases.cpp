@@ -11,6 +11,8 @@ namespace {
 constexpr std::array kCases{
     Case{"success", "an update that succeeds", play::success},
     Case{"questions", "the answers to questions", play::questions},
+    Case{"describe", "what Describe says, and what the module does", play::describe},
+    Case{"plan", "the plan of an update", play::plan},
     Case{"unknown-call", "a call of a later version", play::unknown_call},
     Case{"update-twice", "the same update twice in a row", play::update_twice},
     Case{"fail-after-download", "the client fails after Download", play::fail_after_download},

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <exception>
+#include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "core/base/bytes.hpp"
@@ -153,6 +155,7 @@ Status Walk::call(Call call) {
 }
 
 void Walk::judge(const Error& error, std::string_view call) {
+  if (!module_) return;  // that it could not be started is found already
   if (error.code() == ErrorCode::timeout) {
     find("ends-in-time", "every call ends within its time limit", error.message());
     return;
@@ -187,8 +190,18 @@ Result<std::string> Walk::asked(Call question) {
   return answer;
 }
 
-bool Walk::ask_anything(Call question) {
-  return bool{asked(question)};
+Status Walk::show_payload() {
+  const std::string directory = os::join(tree_.path(), "files");
+  PB_CHECK(os::make_directories(directory, 0700));
+  for (const SampleFile& file : sample_.files) {
+    const std::string path = os::join(directory, file.name);
+    const auto front = std::string_view{file.bytes}.substr(0, 64 * kKiB);
+    PB_CHECK(os::replace_file(path, as_bytes(front), 0600));
+    std::error_code failed;
+    std::filesystem::resize_file(path, file.bytes.size(), failed);
+    if (failed) return Error::from_errno(failed.value(), path);
+  }
+  return Done{};
 }
 
 std::string Walk::ask(Call question) {

@@ -50,8 +50,10 @@ class Walk {
   Status call(host::Call call);
   /// The answer; an answer that is none, or a failure, is a finding, and "".
   std::string ask(host::Call question);
-  /// A question whose answer may be anything, as those to Describe and Plan; whether there was one.
-  bool ask_anything(host::Call question);
+  /// A question whose answer may be anything, as those to Describe and Plan.
+  Result<std::string> asked(host::Call question);
+  /// The payload in `files/`, as the client shows it for Plan.
+  Status show_payload();
   /// A call that has to succeed: failing is a finding. Returns whether it did.
   bool must(host::Call call);
   bool must_download(Pace pace = {});
@@ -109,7 +111,6 @@ class Walk {
   class Listener;
   host::Module* module();
   Status watched(std::string_view call, const std::function<Status()>& made);
-  Result<std::string> asked(host::Call question);
   void expect_started();
   [[nodiscard]] TracedProgram one_call(host::Call call) const;
 

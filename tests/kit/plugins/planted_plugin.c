@@ -14,7 +14,8 @@ enum {
   CRASHES_IN_COMMIT,
   EXITS_IN_INSTALL,
   ROLLBACK_DOES_NOTHING,
-  IGNORES_CANCEL
+  IGNORES_CANCEL,
+  HIDES_ROLLBACK
 };
 
 /* Read by planted_test.py. */
@@ -125,7 +126,7 @@ const pb_plugin_t pb_plugin_v1 = {
     .writes = "/etc/patchbay-planted\n/etc/patchbay-planted.new",
     .create = create,
     .destroy = destroy,
-    .supports_rollback = yes,
+    .supports_rollback = PLANTED == HIDES_ROLLBACK ? NULL : yes,
     .download = download,
     .artifact_install = install,
     .artifact_commit = commit,
