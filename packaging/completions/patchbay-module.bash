@@ -27,7 +27,7 @@ _patchbay_module() {
     local states="Download ArtifactInstall ArtifactReboot ArtifactVerifyReboot ArtifactCommit"
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        _patchbay_module_words "new check run trace list describe --help" "$current"
+        _patchbay_module_words "new check run trace list describe --help --version" "$current"
         return
     fi
     case $previous in

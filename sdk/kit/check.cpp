@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
 
+#include "core/base/bytes.hpp"
 #include "core/os/file.hpp"
 #include "sdk/kit/cases.hpp"
 #include "sdk/kit/stage.hpp"
@@ -98,6 +101,21 @@ std::string spoils_the_rest(const CaseResult& result) {
   return {};
 }
 
+/// What is given has to be what an artifact can hold.
+Status check_given(const CheckOptions& options, const Sample& sample) {
+  const auto& meta = options.meta_data;
+  if (!meta.empty() && !nlohmann::json::parse(meta, nullptr, false).is_object())
+    return Error{ErrorCode::invalid_input, "--meta " + printable(meta) + ": not a JSON object"};
+  std::set<std::string> names;
+  for (const SampleFile& file : sample.files) {
+    if (names.insert(file.name).second) continue;
+    return Error{ErrorCode::invalid_input, "two files of the payload are called " +
+                                               printable(file.name) +
+                                               ": an artifact cannot hold both"};
+  }
+  return Done{};
+}
+
 /// A payload of the kit's own that a module refuses says nothing about the module.
 Status check_sample(const Subject& subject, const CaseResult& result) {
   if (!subject.sample.ours || result.name != all_cases().front().name || result.findings.empty())
@@ -132,6 +150,7 @@ Result<Subject> make_subject(const CheckOptions& options) {
     PB_TRY(subject.sample, read_artifact_sample(options.artifact));
   }
   if (!options.meta_data.empty()) subject.sample.meta_data = options.meta_data;
+  PB_CHECK(check_given(options, subject.sample));
   subject.file.type = subject.sample.type;
   PB_TRY(subject.program, real_path("/proc/self/exe"));
   subject.call_limit = options.call_limit;

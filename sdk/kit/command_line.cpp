@@ -183,6 +183,7 @@ CLI::App& add_list(CLI::App& app, Line& line) {
 int run_command_line(int argc, const char* const* argv) {
   CLI::App app{"Makes, checks and looks at update modules", "patchbay-module"};
   app.require_subcommand(1);
+  app.set_version_flag("-v,--version", "patchbay-module " PATCHBAY_VERSION);
   Line line;
   line.options.repeat = command_line(argc, argv);
   const auto& making = add_new(app, line);
@@ -204,8 +205,8 @@ int run_command_line(int argc, const char* const* argv) {
   if (making) return run_new(line.wish);
   if (checking) return run_check(line.options, line.format(), line.junit);
   if (running || tracing) return run_trace(line.options, line.traced, line.format());
-  if (listing) return list_modules(line.directories, line.format());
-  const auto shown = describe_module(line.options);
+  const auto shown =
+      listing ? list_modules(line.directories, line.format()) : describe_module(line.options);
   return shown ? 0 : fail(shown.error());
 }
 

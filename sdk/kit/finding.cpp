@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 namespace patchbay::kit {
 namespace {
@@ -21,6 +23,10 @@ json to_object(const Finding& finding) {
           {"done", finding.done},
           {"expected", finding.expected},
           {"happened", finding.happened}};
+}
+
+bool is_same(const Finding& one, const Finding& other) {
+  return one.rule == other.rule && one.happened == other.happened;
 }
 
 std::string xml(const std::string& text) {
@@ -57,6 +63,64 @@ std::string junit_case(const CheckReport& report, const CaseResult& result) {
   return out + "  </testcase>\n";
 }
 
+std::string counted(std::size_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// Adds to a list of names: "success, questions".
+void add_name(std::string& names, const std::string& name) {
+  names += (names.empty() ? "" : ", ") + name;
+}
+
+/// Other cases in which the same has happened, which mostly has the same reason.
+std::string others_with(const CheckReport& report, const CaseResult& first,
+                        const Finding& finding) {
+  std::string names;
+  for (const CaseResult& result : report.cases) {
+    const auto same = [&finding](const Finding& other) { return is_same(finding, other); };
+    if (result.name != first.name &&
+        std::any_of(result.findings.begin(), result.findings.end(), same))
+      add_name(names, result.name);
+  }
+  return names;
+}
+
+/// What has happened the same way in many cases is said once.
+std::string finding_lines(const CheckReport& report) {
+  std::string out;
+  std::vector<Finding> said;
+  for (const CaseResult& result : report.cases) {
+    for (const Finding& finding : result.findings) {
+      const auto same = [&finding](const Finding& other) { return is_same(finding, other); };
+      if (std::any_of(said.begin(), said.end(), same)) continue;
+      said.push_back(finding);
+      out += result.name + ": " + finding.rule + "\n  done:     " + finding.done +
+             "\n  expected: " + finding.expected + "\n  happened: " + finding.happened +
+             "\n  repeat:   " + repeat_of(report, result.name) + "\n";
+      const auto others = others_with(report, result, finding);
+      if (!others.empty()) out += "  also in:  " + others + "\n";
+      out += "\n";
+    }
+  }
+  return out;
+}
+
+/// A line for each reason.
+std::string skip_lines(const CheckReport& report) {
+  std::vector<std::pair<std::string, std::string>> lines;  // reason, cases
+  for (const CaseResult& result : report.cases) {
+    if (result.skipped.empty()) continue;
+    auto line = std::find_if(lines.begin(), lines.end(),
+                             [&result](const auto& one) { return one.first == result.skipped; });
+    if (line == lines.end()) line = lines.insert(lines.end(), {result.skipped, ""});
+    add_name(line->second, result.name);
+  }
+  std::string out;
+  for (const auto& [reason, names] : lines)
+    out += "not played: " + names + ": " + reason + "\n";
+  return out;
+}
+
 }  // namespace
 
 std::size_t CheckReport::findings() const {
@@ -67,24 +131,13 @@ std::size_t CheckReport::findings() const {
 }
 
 std::string to_text(const CheckReport& report) {
-  std::string out;
-  for (const CaseResult& result : report.cases) {
-    for (const Finding& finding : result.findings) {
-      out += result.name + ": " + finding.rule + "\n  done:     " + finding.done +
-             "\n  expected: " + finding.expected + "\n  happened: " + finding.happened +
-             "\n  repeat:   " + repeat_of(report, result.name) + "\n\n";
-    }
-  }
-  const auto played = static_cast<std::size_t>(
+  const auto played =
       std::count_if(report.cases.begin(), report.cases.end(),
-                    [](const CaseResult& result) { return result.skipped.empty(); }));
-  for (const CaseResult& result : report.cases) {
-    if (!result.skipped.empty()) out += "not played: " + result.name + ": " + result.skipped + "\n";
-  }
-  return out + report.module + ": " + std::to_string(played) + " cases, " +
-         (report.findings() == 0 ? std::string{"nothing found"}
-                                 : std::to_string(report.findings()) + " findings") +
-         "\n";
+                    [](const CaseResult& result) { return result.skipped.empty(); });
+  const auto found = report.findings();
+  return finding_lines(report) + skip_lines(report) + report.module + ": " +
+         counted(static_cast<std::size_t>(played), "case") + ", " +
+         (found == 0 ? "nothing found" : counted(found, "finding")) + "\n";
 }
 
 std::string to_json(const CheckReport& report) {

@@ -55,10 +55,55 @@ run 2 'payload: not a socket' run ./none Download --socket payload
 run 2 'use Download, ArtifactInstall' trace ./none payload --fail-after Cleanup
 [ "$(cat machine/config)" = before ]
 
+# What is given as a payload has to be what an artifact can hold.
+run 2 'not a JSON object' check ./none --payload payload --meta colour=green
+run 2 'two files of the payload are called payload' check ./none --payload payload --payload ./payload
+
+# The same in many cases is said once, and each reason not to play some once.
+cat > spills <<END
+#!/bin/sh
+case \$1 in
+  SupportsRollback) echo Yes ;;
+  ArtifactInstall) echo x > $work/machine/spilt ;;
+esac
+END
+chmod 755 spills
+run 1 'happened: created .*/machine/spilt' check ./spills --only fail-after-install --only rollback-twice
+[ "$(grep -c 'happened:' out)" = 1 ]
+grep -q '^  also in:  rollback-twice$' out
+grep -q 'spills: 2 cases, 2 findings$' out
+printf '#!/bin/sh\n' > keeps-nothing
+chmod 755 keeps-nothing
+run 0 '^not played: rollback-alone, rollback-twice: the module does not support rollback$' \
+  check ./keeps-nothing --only rollback-alone --only rollback-twice
+
+# What does not even start is one finding.
+printf 'no shared object\n' > text.so
+run 1 'text.so: no shared object' check ./text.so --only success
+grep -q 'text.so: 1 case, 1 finding$' out
+
 cp none modules/greeting
-cp none modules/README
-chmod 644 modules/README
+printf 'What lies here.\n' > modules/README
 run 0 'greeting  executable' list modules
+if grep -q README out; then cat out; exit 1; fi
 run 0 '"binding": "executable"' list --json modules
 run 0 '{}' describe ./none
+
+# What a device would refuse is listed, and why.
+cp none modules/no-bit
+chmod 644 modules/no-bit
+cp none modules/shared
+chmod 775 modules/shared
+cp text.so modules/text.so
+printf '#!/bin/sh\r\n' > modules/from-windows
+printf '#!/bin/sh\necho no JSON\n' > modules/speaks
+chmod 755 modules/from-windows modules/speaks
+run 0 'problem: .*/modules/no-bit is not executable: chmod 755 it' list modules
+grep -q 'problem: .*shared can be written by others' out
+grep -q 'problem: plugin .*text.so: no shared object' out
+grep -q 'problem: .*the line ends in CR LF' out
+grep -q 'problem: speaks: Describe: the answer was "no JSON"' out
+run 2 'the answer was "no JSON"' describe modules/speaks
+run 2 'open ./missing: No such file' list ./missing
+run 0 '^patchbay-module [0-9]' --version
 echo "commands, exit codes and reports are right"

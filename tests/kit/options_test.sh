@@ -154,6 +154,6 @@ run 1 'ArtifactInstall succeeds here' check ./asks --payload one --only success
 run 0 'nothing found' check ./asks --payload one --only success --socket machine/engine.sock
 run 0 'nothing found' check ./asks --payload one --only cuts-between --socket machine/engine.sock
 [ "$(cat asked)" = xx ]
-run 0 'asks: 1 cases, nothing found' check ./asks --payload one --only read-only --socket machine/engine.sock
+run 0 'asks: 1 case, nothing found' check ./asks --payload one --only read-only --socket machine/engine.sock
 [ "$(cat asked)" = xxxxxx ]
 echo "options do what they say"
