@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <csignal>
 #include <thread>
 
+#include "core/base/bytes.hpp"
 #include "core/base/unique_fd.hpp"
 #include "core/os/file.hpp"
 #include "core/os/process_test_support.hpp"
@@ -94,6 +96,33 @@ TEST_F(ProcessStart, GivenCrLfScript_WhenStarted_ThenTheLineEndIsBlamed) {
   testing::write_script(dir_ / "module", "#!/bin/sh\r\nexit 0\r\n");
 
   EXPECT_THAT(start(dir_ / "module"), FailsWith(ErrorCode::not_found, HasSubstr("CR LF")));
+}
+
+TEST_F(ProcessStart, GivenAProgramOfAnotherMachine_WhenStarted_ThenBothAreNamed) {
+  auto program = read_file("/bin/true", kMiB).value();
+  const bool big_endian = std::endian::native == std::endian::big;
+  program[18] = static_cast<char>(big_endian ? 0 : 2);  // SPARC, which nobody emulates by chance
+  program[19] = static_cast<char>(big_endian ? 2 : 0);
+  testing::write_script(dir_ / "module", program);
+
+  EXPECT_THAT(start(dir_ / "module"),
+              FailsWith(ErrorCode::unsupported,
+                        AllOf(HasSubstr("built for machine number 2, and this machine is "),
+                              HasSubstr("build it for this machine"))));
+}
+
+TEST_F(ProcessStart, GivenAScriptWithAByteOrderMark_WhenStarted_ThenItIsBlamed) {
+  testing::write_script(dir_ / "module", "\xef\xbb\xbf#!/bin/sh\n");
+
+  EXPECT_THAT(start(dir_ / "module"),
+              FailsWith(ErrorCode::unsupported, HasSubstr("begins with a byte order mark")));
+}
+
+TEST_F(ProcessStart, GivenAnEmptyFile_WhenStarted_ThenItIsCalledSo) {
+  testing::write_script(dir_ / "module", "");
+
+  EXPECT_THAT(start(dir_ / "module"),
+              FailsWith(ErrorCode::unsupported, HasSubstr("an empty file")));
 }
 
 TEST_F(ProcessStart, GivenInterpreterWithoutExecuteBit_WhenStarted_ThenItIsNamed) {

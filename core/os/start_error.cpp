@@ -12,16 +12,23 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/unique_fd.hpp"
+#include "core/os/elf_machine.hpp"
 
 namespace patchbay::os {
 namespace {
 
+/// As much of the front of a program as the kernel looks at.
+std::string start_of(const std::string& program) {
+  const UniqueFd file{::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  std::array<char, 256> start{};
+  const ssize_t got = file ? ::read(file.get(), start.data(), start.size()) : 0;
+  return {start.data(), static_cast<std::size_t>(got > 0 ? got : 0)};
+}
+
 /// The path after "#!" in the first line; empty when there is none.
 std::string interpreter_of(const std::string& program) {
-  const UniqueFd file{::open(program.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  std::array<char, 256> start{};  // the kernel looks at no more
-  const ssize_t got = file ? ::read(file.get(), start.data(), start.size()) : 0;
-  std::string_view line{start.data(), static_cast<std::size_t>(got > 0 ? got : 0)};
+  const std::string start = start_of(program);
+  std::string_view line{start};
   line = line.substr(0, line.find('\n'));
   if (!line.starts_with("#!")) return {};
   line.remove_prefix(std::min(line.find_first_not_of(" \t", 2), line.size()));
@@ -64,6 +71,22 @@ Error refused(const std::string& program, const std::string& what) {
                what + ": permission denied (or its file system is mounted noexec)"};
 }
 
+Error no_program(const std::string& program, const std::string& what) {
+  const std::string start = start_of(program);
+  if (start.empty()) return Error{ErrorCode::unsupported, what + ": it is an empty file"};
+  if (const auto machine = foreign_machine(start)) {
+    return Error{ErrorCode::unsupported, what + ": it was built for " + *machine +
+                                             ", and this machine is " + this_machine() +
+                                             "; build it for this machine"};
+  }
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  const std::string hint = start.starts_with(kByteOrderMark)
+                               ? " (it begins with a byte order mark; save it without)"
+                               : "";
+  return Error{ErrorCode::unsupported,
+               what + ": neither a program for this machine nor a script with a #! line" + hint};
+}
+
 Error exec_error(const std::string& program, int error_number) {
   const std::string what = "start " + program;
   switch (error_number) {
@@ -72,8 +95,7 @@ Error exec_error(const std::string& program, int error_number) {
     case EACCES:
       return refused(program, what);
     case ENOEXEC:
-      return Error{ErrorCode::unsupported,
-                   what + ": neither a program for this machine nor a script with a #! line"};
+      return no_program(program, what);
     case ETXTBSY:
       return Error{ErrorCode::io, what + ": somebody is still writing it"};
     default:
