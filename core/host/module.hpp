@@ -58,6 +58,11 @@ class Module {
   /// module that exits 0 without opening `stream-next` gets the files stored under `files/`.
   /// Every file of `source` is consumed and verified before success is returned.
   virtual Status download(PayloadSource& source) = 0;
+
+  /// Ends what serves the calls, if anything still does; the next call starts it anew. An error
+  /// says what went wrong in that, which is nothing to an update. The destructor ends it as well,
+  /// and logs the error.
+  virtual Status end() { return Done{}; }
 };
 
 /// NeedsArtifactReboot, answer parsed exactly ("No", "Yes", "Automatic", empty means No).

@@ -68,7 +68,7 @@ Result<ModuleCall> ModuleCall::start(const CallContext& context, Call call, Outp
     PB_TRY(progress, ProgressChannel::create(*context.progress).context(label(context, call)));
     pass(*progress, command);
   }
-  auto output = std::make_unique<OutputLog>(context.file.type, call, role, *context.log);
+  auto output = std::make_unique<OutputLog>(context.file.type, to_string(call), role, *context.log);
   auto sink = [log = output.get()](os::Stream stream, std::string_view text) {
     log->line(stream, text);
   };

@@ -10,8 +10,12 @@
 #include <boost/dll/shared_library.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <iterator>
+#include <thread>
 
 #include "core/host/plugin_services.hpp"
 #include "core/host/protocol.hpp"
@@ -21,6 +25,9 @@ namespace {
 
 constexpr int kUsage = 64;
 constexpr int kRefused = 1;
+// Together a tenth of a second.
+constexpr int kLooks = 20;
+constexpr std::chrono::milliseconds kBetweenLooks{5};
 constexpr const char* kSymbol = "pb_plugin_v1";
 constexpr const char* kPluginPath = "/proc/self/fd/4";
 static_assert(kHostPlugin == 4);
@@ -238,10 +245,37 @@ std::string loader_text(std::string text, const std::string& path) {
   return text;
 }
 
+std::ptrdiff_t count_threads() {
+  std::error_code failed;
+  const std::filesystem::directory_iterator threads{"/proc/self/task", failed};
+  return std::distance(begin(threads), end(threads));
+}
+
+/// How many of the plugin's threads still run although it is destroyed. One that has just been
+/// joined may be seen for a moment.
+std::ptrdiff_t threads_left(std::ptrdiff_t before) {
+  for (int looks = 0;; ++looks) {
+    const auto left = count_threads() - before;
+    if (left <= 0 || looks == kLooks) return left;
+    std::this_thread::sleep_for(kBetweenLooks);
+  }
+}
+
+/// Running on beside threads that still use what the end of a program takes away, it would crash.
+void end_beside_threads(std::ptrdiff_t before) {
+  const auto left = threads_left(before);
+  if (left <= 0) return;
+  (void)std::fprintf(
+      stderr, "threads that still run after destroy: %td; they have to end before it returns\n",
+      left);
+  std::_Exit(kRefused);
+}
+
 int load_and_serve(const HostedPayload& payload, const std::string& path, FrameSocket& socket) {
   namespace dll = boost::dll;
   // Never unloaded: threads that a plugin may have left still run in it.
   static dll::shared_library library;
+  const auto threads = count_threads();
   const pb_plugin_t* exported = nullptr;
   try {
     library.load(kPluginPath, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
@@ -249,7 +283,9 @@ int load_and_serve(const HostedPayload& payload, const std::string& path, FrameS
   } catch (const std::exception& failed) {
     return refuse(socket, {PB_UNSUPPORTED, loader_text(failed.what(), path)});
   }
-  return serve_plugin(*exported, payload, socket);
+  const int exit_code = serve_plugin(*exported, payload, socket);
+  end_beside_threads(threads);
+  return exit_code;
 }
 
 }  // namespace

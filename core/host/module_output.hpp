@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "core/base/log.hpp"
-#include "core/host/protocol.hpp"
 #include "core/os/process.hpp"
 
 /// What a module prints, on its way to the log. Internal to core/host.
@@ -21,8 +20,8 @@ class OutputLog {
  public:
   static constexpr std::size_t kMaxLogged = 1024 * 1024;
 
-  OutputLog(std::string type, Call call, OutputRole role, Log& log)
-      : prefix_{std::move(type) + " " + std::string{to_string(call)}}, role_{role}, log_{&log} {}
+  OutputLog(std::string type, std::string_view call, OutputRole role, Log& log)
+      : prefix_{std::move(type) + " " + std::string{call}}, role_{role}, log_{&log} {}
 
   void line(os::Stream stream, std::string_view text);
   /// The same for a line that a plugin has logged.

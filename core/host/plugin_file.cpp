@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/os/elf_machine.hpp"
 #include "core/os/file.hpp"
 #include "patchbay/module.h"
 
@@ -64,11 +65,11 @@ class ElfView {
   ByteSpan file_;
 };
 
-Status check_machine(const FileHeader& header) {
+Status check_machine(const FileHeader& header, ByteSpan file) {
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return not_a_plugin("no shared object");
-  constexpr unsigned char kClass = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
-  if (header.e_ident[EI_CLASS] != kClass) {
-    return not_a_plugin("a shared object for machines of another word size");
+  if (const auto machine = os::foreign_machine(as_text(file))) {
+    return not_a_plugin("it was built for " + *machine + ", and this machine is " +
+                        os::this_machine() + "; build it for this machine");
   }
   if (header.e_type != ET_DYN) return not_a_plugin("no shared object but another kind of ELF file");
   if (header.e_shentsize != sizeof(Section) || header.e_phentsize != sizeof(Segment)) {
@@ -252,7 +253,7 @@ Result<PluginFacts> read_plugin_facts(ByteSpan file) {
   const ElfView elf{file};
   if (file.size() < sizeof(FileHeader)) return not_a_plugin("no shared object");
   PB_TRY(const auto header, elf.at<FileHeader>(0));
-  PB_CHECK(check_machine(header));
+  PB_CHECK(check_machine(header, file));
   PB_TRY(const auto symbol, find_symbol(elf, header));
   PB_TRY(const auto offset, file_offset(elf, header, symbol.st_value));
   struct Facts {
@@ -304,8 +305,8 @@ std::string describe_plugin(const PluginFacts& facts, const std::string& type) {
          ",\"streams\":" + (can(PB_CAPABILITY_STREAMS) ? "true" : "false") +
          (can(PB_CAPABILITY_ROLLBACK_SPACE) ? ",\"needs_rollback_space\":true" : "") +
          (can(PB_CAPABILITY_NETWORK) ? ",\"network\":true" : "") +
-         (facts.version.empty() ? "" : ",\"version\":" + quoted(facts.version)) + ",\"writes\":[" +
-         writes + "]}";
+         (facts.version.empty() ? "" : ",\"version\":" + quoted(facts.version)) +
+         (writes.empty() ? "" : ",\"writes\":[" + writes + "]") + "}";
 }
 
 Result<CheckedPlugin> open_plugin(const std::string& path, const PluginVerifier& verify) {

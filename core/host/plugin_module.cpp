@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "core/host/answer.hpp"
 #include "core/host/payload_files.hpp"
@@ -22,10 +23,11 @@ constexpr int kPipeCapacity = 1024 * 1024;
 /// A reply as a Status; a plugin's message is its own, shown as it is.
 Status outcome(const PluginProcess& process, const Frame& reply) {
   if (reply.number == PB_OK) return Done{};
-  return process.error(error_code(reply.number),
-                       reply.more.empty()
-                           ? "failed without a word, code " + std::to_string(reply.number)
-                           : printable(reply.more, 1000));
+  if (!reply.more.empty())
+    return process.error(error_code(reply.number), printable(reply.more, 1000));
+  const auto code = static_cast<std::int32_t>(reply.number);
+  return process.error(error_code(reply.number), "failed without a word in its pb_error_t, code " +
+                                                     std::to_string(code) + process.complaint());
 }
 
 struct StreamPipe {
@@ -165,6 +167,7 @@ class PluginModule final : public Module {
   Status call(Call state) override;
   Result<std::string> ask(Call question) override;
   Status download(PayloadSource& source) override;
+  Status end() override;
 
  private:
   Status ready_for(Call call);
@@ -217,6 +220,11 @@ Result<std::string> PluginModule::ask(Call question) {
   PB_TRY(const auto reply, exchange(question));
   PB_CHECK(outcome(*process_, reply));
   return reply.text;
+}
+
+Status PluginModule::end() {
+  const auto process = std::exchange(process_, nullptr);
+  return process ? process->end() : Status{Done{}};
 }
 
 Status PluginModule::download(PayloadSource& source) {

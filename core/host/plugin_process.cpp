@@ -18,6 +18,7 @@ using Wake = os::Process::Wake;
 // How long a host that is not needed any more may take to end by itself, and a dying one to be
 // dead; long enough on a machine that is busy with something else.
 constexpr std::chrono::milliseconds kFarewell{5000};
+constexpr std::string_view kDestroy = "destroy";  // no call of the protocol, but one of the plugin
 
 struct SocketPair {
   UniqueFd ours;
@@ -79,16 +80,34 @@ Result<std::unique_ptr<PluginProcess>> PluginProcess::start(const CallContext& c
 }
 
 PluginProcess::~PluginProcess() {
-  if (gone_ || !process_) return;
-  // The end of the conversation lets the plugin free what it has; one that does not is killed.
+  if (const auto well = end(); !well) context_->log->warning(well.error().message());
+}
+
+/// The end of the conversation has the plugin free what it has; one that does not end is killed.
+Status PluginProcess::end() {
+  if (gone_ || !process_) return Done{};
+  gone_ = true;
+  name_call(kDestroy);
   socket_ = FrameSocket{UniqueFd{}};
-  (void)process_->wait(-1, 0, Deadline::after(kFarewell));
+  PB_TRY(const auto wake, process_->wait(-1, 0, Deadline::after(kFarewell)));
+  if (wake != Wake::exited) {
+    (void)process_->terminate();
+    return error(ErrorCode::timeout,
+                 "not finished within " + human_duration(kFarewell) + ", killed");
+  }
+  PB_TRY(const auto exit, process_->finish(Deadline::after(kFarewell)));
+  return exit.success() ? Status{Done{}} : Status{end_of(exit)};
 }
 
 void PluginProcess::begin(Call call) {
-  call_ = call;
   deadline_ = Deadline::after(context_->settings.timeout);
-  output_ = std::make_unique<OutputLog>(context_->file.type, call, OutputRole::log, *context_->log);
+  name_call(to_string(call));
+}
+
+void PluginProcess::name_call(std::string_view call) {
+  call_ = call;
+  output_ =
+      std::make_unique<OutputLog>(context_->file.type, call_, OutputRole::log, *context_->log);
 }
 
 Status PluginProcess::await_ready() {
@@ -212,8 +231,7 @@ void PluginProcess::terminate() {
 }
 
 Error PluginProcess::error(ErrorCode code, std::string_view what) const {
-  return Error{
-      code, context_->file.type + ": " + std::string{to_string(call_)} + ": " + std::string{what}};
+  return Error{code, context_->file.type + ": " + call_ + ": " + std::string{what}};
 }
 
 Error PluginProcess::overdue(std::string_view where) const {
@@ -237,13 +255,19 @@ Error PluginProcess::late() {
 Error PluginProcess::ended() {
   gone_ = true;
   const auto exit = process_->finish(Deadline::after(kFarewell));
-  if (!exit) return exit.error();
-  std::string what = exit->kind == os::Exit::Kind::signal
-                         ? "the plugin crashed: " + exit->describe()
-                         : "the plugin ended its process: " + exit->describe();
+  return exit ? end_of(*exit) : exit.error();
+}
+
+Error PluginProcess::end_of(const os::Exit& exit) const {
+  const std::string what = exit.kind == os::Exit::Kind::signal
+                               ? "the plugin crashed: " + exit.describe()
+                               : "the plugin ended its process: " + exit.describe();
+  return error(ErrorCode::module_failed, what + complaint());
+}
+
+std::string PluginProcess::complaint() const {
   const auto& said = output_->last_complaint();
-  if (!said.empty()) what += ", saying \"" + said + "\"";
-  return error(ErrorCode::module_failed, what);
+  return said.empty() ? "" : ", saying \"" + said + "\"";
 }
 
 }  // namespace patchbay::host

@@ -39,12 +39,17 @@ class PluginProcess {
   /// The same as receive(), but nothing as soon as a watched stream can be written to.
   Result<std::optional<Frame>> receive_or_writable();
 
+  /// Lets the plugin destroy what it has, and ends the process. The error says that destroy has
+  /// crashed, hung or left threads behind. Nothing to do when it is gone.
+  Status end();
   /// Ends the process: SIGTERM, grace, SIGKILL.
   void terminate();
   [[nodiscard]] bool gone() const { return gone_; }
 
   /// "TYPE: CALL: what".
   [[nodiscard]] Error error(ErrorCode code, std::string_view what) const;
+  /// ", saying "..."" with what it complained of last in this call; empty when it did not.
+  [[nodiscard]] std::string complaint() const;
   /// Time is over; the process has been ended.
   [[nodiscard]] Error overdue(std::string_view where) const;
   [[nodiscard]] bool out_of_time() const { return deadline_.passed(); }
@@ -60,6 +65,8 @@ class PluginProcess {
   Status pass_on(const Frame& frame);
   Result<Frame> last_words();
   Error ended();
+  [[nodiscard]] Error end_of(const os::Exit& exit) const;
+  void name_call(std::string_view call);
   Error late();
 
   const CallContext* context_;
@@ -67,7 +74,7 @@ class PluginProcess {
   std::unique_ptr<OutputLog> output_;
   std::optional<os::Process> process_;
   UniqueFd both_;  ///< epoll of the socket and a stream's pipe
-  Call call_ = Call::describe;
+  std::string call_;
   Deadline deadline_ = Deadline::never();
   bool ready_ = false;
   bool gone_ = false;

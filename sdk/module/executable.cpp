@@ -68,8 +68,8 @@ std::string to_json(const Description& what) {
          ",\"streams\":" + (what.streams ? "true" : "false") +
          (what.needs_rollback_space ? ",\"needs_rollback_space\":true" : "") +
          (what.network ? ",\"network\":true" : "") +
-         (what.version.empty() ? "" : ",\"version\":" + quoted(what.version)) + ",\"writes\":[" +
-         writes + "]}";
+         (what.version.empty() ? "" : ",\"version\":" + quoted(what.version)) +
+         (writes.empty() ? "" : ",\"writes\":[" + writes + "]") + "}";
 }
 
 Status print(std::string text) {

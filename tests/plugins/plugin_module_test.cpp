@@ -130,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Misdeed{"Fails", "fail", ErrorCode::module_failed, "ArtifactInstall: cannot mount /boot"},
         Misdeed{"FailsSilently", "fail-silently", ErrorCode::module_failed,
-                "without a word, code 77"},
+                "without a word in its pb_error_t, code 77"},
         Misdeed{"NoSpace", "no-space", ErrorCode::no_space, "/data needs 4 MiB more"},
         Misdeed{"Crashes", "crash", ErrorCode::module_failed, "crashed: killed by signal 11"},
         Misdeed{"Aborts", "abort", ErrorCode::module_failed, "crashed: killed by signal 6"},
@@ -205,6 +205,55 @@ TEST(PluginModule, GivenACreateThatMakesNothing_WhenCalled_ThenTheErrorSaysSo) {
 
   EXPECT_THAT(probe.module().call(Call::artifact_install),
               FailsWith(ErrorCode::module_failed, HasSubstr("create made no instance")));
+}
+
+struct Farewell {
+  const char* name;
+  const char* action;
+  ErrorCode code;
+  const char* message;
+};
+
+class PluginFarewells : public ::testing::TestWithParam<Farewell> {};
+
+TEST_P(PluginFarewells, GivenABadOne_WhenEnded_ThenTheErrorSaysSoAndTheNextCallWorks) {
+  ProbePlugin probe{{{"destroy", GetParam().action}}};
+  ASSERT_THAT(probe.module().call(Call::artifact_install), IsOk());
+
+  EXPECT_THAT(probe.module().end(),
+              FailsWith(GetParam().code,
+                        AllOf(HasSubstr("probe: destroy: "), HasSubstr(GetParam().message))));
+
+  EXPECT_THAT(probe.module().call(Call::artifact_commit), IsOk());
+  probe.release();
+  EXPECT_THAT(probe.log.text(), HasSubstr("probe: destroy: "));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PluginFarewells,
+                         ::testing::Values(Farewell{"Crashes", "crash", ErrorCode::module_failed,
+                                                    "the plugin crashed: killed by signal 11"},
+                                           Farewell{"Hangs", "hang", ErrorCode::timeout,
+                                                    "not finished within 5 s, killed"},
+                                           Farewell{"LeavesAThread", "leave-thread",
+                                                    ErrorCode::module_failed,
+                                                    "threads that still run after destroy: 1"}),
+                         [](const auto& param) { return std::string{param.param.name}; });
+
+TEST(PluginModule, GivenADestroyThatJoinsItsThread_WhenEnded_ThenAllIsWell) {
+  ProbePlugin probe{{{"destroy", "join-thread"}}};
+  ASSERT_THAT(probe.module().call(Call::artifact_install), IsOk());
+
+  EXPECT_THAT(probe.module().end(), IsOk());
+  EXPECT_THAT(probe.module().end(), IsOk());
+  EXPECT_EQ(probe.left("destroyed"), "1\n");
+}
+
+TEST(PluginModule, GivenAKindOfFailureWithoutAMessage_WhenAStateRuns_ThenItsLastLineIsQuoted) {
+  ProbePlugin probe{{{"ArtifactInstall", "complain"}}};
+
+  EXPECT_THAT(
+      probe.module().call(Call::artifact_install),
+      FailsWith(ErrorCode::module_failed, HasSubstr("code -1, saying \"the flash is worn out\"")));
 }
 
 TEST(PluginModule, GivenKeptState_WhenAnotherProcessAsks_ThenItIsThere) {

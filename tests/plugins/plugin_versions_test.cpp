@@ -111,6 +111,12 @@ TEST(PluginFile, GivenFilesOfOtherKinds_WhenBound_ThenTheErrorSaysWhatTheyAre) {
   EXPECT_THAT(probe.bind(), FailsWith(ErrorCode::unsupported, HasSubstr("no shared object")));
   replace("");
   EXPECT_THAT(probe.bind(), FailsWith(ErrorCode::unsupported, HasSubstr("empty file")));
+  auto foreign = read_text("/bin/true");
+  foreign[18] = foreign[19] = 2;
+  replace(foreign);
+  EXPECT_THAT(probe.bind(), FailsWith(ErrorCode::unsupported,
+                                      AllOf(HasSubstr("it was built for machine number 514"),
+                                            HasSubstr("build it for this machine"))));
   replace(read_text("/bin/true"));
   EXPECT_THAT(probe.bind(), FailsWith(ErrorCode::unsupported, HasSubstr("does not export")));
   std::filesystem::remove(probe.file.path);

@@ -123,6 +123,7 @@ int32_t act(const std::string& action, pb_module_t* module, pb_error_t* error) {
     return host.next_file(&host, &file, error);
   }
   if (action == "bad-key") return host.set_state(&host, pb_string("../x"), "", 0, error);
+  if (action == "complain") return std::fprintf(stderr, "the flash is worn out\n"), -1;
   if (action == "print") std::puts("out"), std::fprintf(stderr, "err\n");
   if (action == "flood-log")
     for (int i = 0; i < 200'000; ++i)
@@ -169,6 +170,11 @@ int32_t create(const pb_host_t* host, pb_module_t** module, pb_error_t* error) {
 }
 
 void destroy(pb_module_t* module) {
+  const std::string action = setting("PROBE_destroy");
+  if (action == "crash") ::raise(SIGSEGV);
+  if (action == "hang") hang();
+  if (action == "leave-thread") std::thread{hang}.detach();
+  if (action == "join-thread") std::thread{[] {}}.join();
   leave("destroyed", std::to_string(module->calls));
   delete module;
 }
