@@ -12,6 +12,7 @@
 #include "core/artifact/limits.hpp"
 #include "core/artifact/names.hpp"
 #include "core/os/file.hpp"
+#include "sdk/artifact/generator_names.hpp"
 #include "sdk/artifact/yaml.hpp"
 
 namespace patchbay::artifact_tool {
@@ -33,6 +34,13 @@ constexpr std::array kKinds{KindName{"text", OptionKind::text},
                             KindName{"image", OptionKind::image},
                             KindName{"flag", OptionKind::flag}};
 
+std::string kind_names() {
+  std::string names;
+  for (const KindName& kind : kKinds)
+    names += " " + std::string{kind.name};
+  return names;
+}
+
 Result<GeneratorOption> option_of(const YAML::Node& node) {
   PB_CHECK(check_keys(node, {"name", "short", "value", "help", "kind", "required", "repeat",
                              "positional", "with"}));
@@ -50,7 +58,7 @@ Result<GeneratorOption> option_of(const YAML::Node& node) {
     return candidate.name == (kind.empty() ? "text" : kind);
   });
   if (found == kKinds.end())
-    return wrong_value(node["kind"], "kind \"" + printable(kind) + "\" is not known");
+    return wrong_value(node["kind"], "kind \"" + printable(kind) + "\" is none of:" + kind_names());
   option.kind = found->kind;
   if (option.name.empty()) return wrong_value(node, "an option needs a name");
   if (option.value.empty()) option.value = "VALUE";
@@ -161,6 +169,21 @@ std::string beside_this_program() {
   return (program.parent_path().parent_path() / "share/patchbay/generators").string();
 }
 
+/// Those given, then PATCHBAY_GENERATORS, then what is installed with this program.
+std::vector<std::string> generator_directories(const std::vector<std::string>& given) {
+  std::vector<std::string> directories = given;
+  std::string_view rest;
+  if (const char* text = std::getenv("PATCHBAY_GENERATORS")) rest = text;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    if (end > 0) directories.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  directories.push_back(beside_this_program());
+  directories.emplace_back(PATCHBAY_GENERATOR_DIRECTORY);
+  return directories;
+}
+
 /// DIR/TYPE, for DIR/TYPE.yaml as for DIR/TYPE/generator.yaml.
 std::string programs_beside(const std::string& description) {
   const std::filesystem::path path{description};
@@ -185,27 +208,16 @@ Result<std::optional<Generator>> load(const std::string& path) {
 
 Result<Generator> parse_generator(const std::string& text, const std::string& name) {
   PB_TRY(const YAML::Node root, parse_yaml(text, name));
-  return generator_of(root).context(name);
+  PB_TRY(Generator made, generator_of(root).context(name));
+  PB_CHECK(check_option_names(made).context(name));
+  return made;
 }
 
-std::vector<std::string> generator_directories(const std::vector<std::string>& given) {
-  std::vector<std::string> directories = given;
-  std::string_view rest;
-  if (const char* text = std::getenv("PATCHBAY_GENERATORS")) rest = text;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    if (end > 0) directories.emplace_back(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  directories.push_back(beside_this_program());
-  directories.emplace_back(PATCHBAY_GENERATOR_DIRECTORY);
-  return directories;
-}
-
-Result<std::map<std::string, Generator>> find_generators(
-    const std::vector<std::string>& directories) {
+Result<std::map<std::string, Generator>> find_generators(const std::vector<std::string>& given) {
   std::map<std::string, Generator> found;
-  for (const std::string& directory : directories) {
+  for (const std::string& directory : given)
+    PB_CHECK(os::list_directory(directory).context("--generators"));
+  for (const std::string& directory : generator_directories(given)) {
     const auto names = os::list_directory(directory);
     if (!names && names.error().code() == ErrorCode::not_found) continue;
     if (!names) return names.error();

@@ -75,14 +75,11 @@ using Values = std::map<std::string, std::vector<std::string>>;
 /// Reads a description. `name` is what errors call it.
 Result<Generator> parse_generator(const std::string& text, const std::string& name);
 
-/// Directories in which to look for descriptions: those given, then PATCHBAY_GENERATORS, then what
-/// is installed with this program.
-std::vector<std::string> generator_directories(const std::vector<std::string>& given);
-
-/// Every description found as DIR/TYPE.yaml or DIR/TYPE/generator.yaml, by type; the first
-/// directory that has a type wins. A directory that is missing is skipped.
-Result<std::map<std::string, Generator>> find_generators(
-    const std::vector<std::string>& directories);
+/// Every description found as DIR/TYPE.yaml or DIR/TYPE/generator.yaml, by type, in the directories
+/// given, then those of PATCHBAY_GENERATORS, then where those of this program are installed; the
+/// first directory that has a type wins. One that is missing is skipped, but an error when it is
+/// given.
+Result<std::map<std::string, Generator>> find_generators(const std::vector<std::string>& given);
 
 /// The generator for any type: files as they are, meta-data from a file.
 Generator plain_generator(const std::string& type);

@@ -125,7 +125,7 @@ int schema(const Call& call) {
   if (const auto code =
           parse(app, call, "  " + program_name(call.face) + " schema > manifest-schema.json"))
     return *code;
-  const auto generators = find_generators(generator_directories(directories));
+  const auto generators = find_generators(directories);
   if (!generators) return fail(call, Outcome::failed, generators.error());
   std::printf("%s\n", manifest_schema(*generators).c_str());
   return exit_code(call.face, Outcome::done);

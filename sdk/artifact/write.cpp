@@ -129,7 +129,7 @@ int unknown_type(const Call& call, const std::string& word,
 
 int write(const Call& call) {
   if (call.face == Face::mender) return write_as_mender(call);
-  const auto generators = find_generators(generator_directories(given_directories(call.arguments)));
+  const auto generators = find_generators(given_directories(call.arguments));
   if (!generators) return fail(call, Outcome::failed, generators.error());
   if (call.arguments.empty() || call.arguments.front().starts_with("-")) {
     const bool asked =

@@ -414,6 +414,7 @@ class Options(Workshop):
     def test_generators_are_found_where_they_are_said_to_be(self):
         self.make("gen/greeting.yaml", "type: greeting\nsummary: says hello\noptions:\n"
                   "  - {name: loud, kind: flag, help: Shout}\n"
+                  "  - {name: more}\n"
                   "  - {name: text, short: x, required: true, positional: true}\n"
                   'meta-data: {text: "{text}", loud: "{loud}", more: "?{more}"}\n'
                   'files:\n  - {name: words, text: "{text}!\\n"}\n')
@@ -430,6 +431,41 @@ class Options(Workshop):
         payload = self.payload("single-file", "-d", "/etc", "app.conf", "--", "-d", "os:12", "-p", "a:b")
         self.assertEqual(payload["depends"], {"os": ["12"]})
         self.assertEqual(payload["provides"]["a"], "b")
+
+
+class Misspelt(Workshop):
+    """A description that names an option that it does not have would leave its place empty."""
+
+    DESCRIPTION = ("type: greeting\nsummary: says hello\noptions:\n"
+                   "  - {name: text, required: true}\n  - {name: loud, kind: flag}\n  - {name: logo, kind: file}\n"
+                   'meta-data: {who: {name: "?{text}"}}\nsoftware-name: "{text}"\none-of: [[text]]\n'
+                   'files:\n  - {name: "{logo.name|text}", text: "{text}!"}\n  - {file: logo, when: loud}\n')
+    CASES = [
+        ('text: "{text}!"', 'text: "{txet}!"', 'file 1: text: there is no option "txet"; there are text loud logo'),
+        ('text: "{text}!"', 'text: "{text|lgo.dir}!"', 'file 1: text: there is no option "lgo"'),
+        ('text: "{text}!"', 'text: "{text"', "file 1: text: { without }"),
+        ('"{logo.name|text}"', '"{logo.size}"', 'file 1: name: there is no option "logo.size"'),
+        ("file: logo", "file: loga", 'file 2: there is no option "loga"'),
+        ("when: loud", "when: laud", 'file 2: when: there is no option "laud"'),
+        ("when: loud", "unless: laud", 'file 2: unless: there is no option "laud"'),
+        ('"?{text}"', '"?{writer}"', 'meta-data: who: name: there is no option "writer"'),
+        ('software-name: "{text}"', 'software-name: "{tex}"', 'software-name: there is no option "tex"'),
+        ("[[text]]", "[[text, lgo]]", 'one-of: there is no option "lgo"'),
+        ("kind: flag", "kind: flaf", 'kind "flaf" is none of: text word'),
+    ]
+
+    def test_each_name(self):
+        arguments = ["greeting", "--text", "hello", "--generators", "gen"]
+        self.make("gen/greeting.yaml", self.DESCRIPTION)
+        self.write(*arguments)
+        for right, wrong, message in self.CASES:
+            with self.subTest(wrong=wrong):
+                self.make("gen/greeting.yaml", self.DESCRIPTION.replace(right, wrong))
+                refused = run(TOOL, "write", *arguments, "-n", "x", "-t", "y", "-o", self.path("none.mender"),
+                              cwd=self.path("."))
+                self.assertNotEqual(refused.returncode, 0)
+                self.assertIn("gen/greeting.yaml", refused.stderr)
+                self.assertIn(message, refused.stderr)
 
 
 class Refused(Workshop):
@@ -472,6 +508,7 @@ class Refused(Workshop):
         (["frob"], ("frob", "single-file", "write module --type frob")),
         (["deb", "app.conf", "app.conf"], ("app.conf", "twice")),
         (["deb", "app.conf", "--generators", "bad"], ("bad/broken.yaml", "line 2", "summry")),
+        (["deb", "app.conf", "--generators", "gone"], ("--generators", "gone", "No such file")),
     ]
 
     def test_each_mistake(self):
