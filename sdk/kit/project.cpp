@@ -97,19 +97,22 @@ std::string snake_case(std::string type) {
 
 Replacements replacements_of(const ProjectWish& wish) {
   const bool script = is_script(wish);
-  const std::string suffix = wish.product == Product::plugin ? ".so" : "";
+  const bool plugin = wish.product == Product::plugin;
+  const std::string suffix = plugin ? ".so" : "";
   const std::string built = (script ? "./" : "build/") + wish.type + suffix;
   // On one line each in CI, on lines of their own for people.
   const std::string compile = "cmake -S . -B build\ncmake --build build\n";
   const std::string check = script ? "make" : "ctest --test-dir build --output-on-failure";
   const std::string for_ci =
       script ? check : "cmake -S . -B build && cmake --build build && " + check;
-  return {{"template-built-module", built},
-          {"template-build-commands", script ? check : compile + check},
-          {"template-check-command", for_ci},
-          {"template-module", wish.type},
-          {"template_module", snake_case(wish.type)},
-          {"TemplateModule", camel_case(wish.type)}};
+  return {
+      {"template-built-module", built},
+      {"template-build-commands", script ? check : compile + check},
+      {"template-check-command", for_ci},
+      {"template-clients", plugin ? "Patchbay" : "Patchbay and for every client of its protocol"},
+      {"template-module", wish.type},
+      {"template_module", snake_case(wish.type)},
+      {"TemplateModule", camel_case(wish.type)}};
 }
 
 /// In one pass: what has been put in is not looked at again.
