@@ -36,8 +36,11 @@ class Lies {
   }
   void tell(Walk& walk) const {
     if (text_.empty()) return;
-    walk.find("describes", "what Describe says is what the module does with this payload",
-              "Describe says " + text_);
+    walk.find(
+        "describes",
+        "what Describe says (from a plugin's capabilities, from kFacts in C++) is what the module "
+        "does with this payload",
+        "Describe says " + text_);
   }
 
  private:

@@ -80,6 +80,11 @@ Result<CaseResult> play(const Case& one, const Subject& subject, const CheckOpti
   } else if (text.error().code() == ErrorCode::timeout) {
     result.findings.push_back({"ends-in-time", std::string{one.title},
                                "every call ends within its time limit", text.error().message()});
+  } else if (text.error().code() == ErrorCode::module_failed) {
+    result.findings.push_back({"reboots", std::string{one.title},
+                               "the client reboots the machine, when NeedsArtifactReboot was "
+                               "answered with Automatic",
+                               text.error().message()});
   } else {
     return text.error();
   }
@@ -94,6 +99,8 @@ std::string spoils_the_rest(const CaseResult& result) {
   for (const Finding& finding : result.findings) {
     if (finding.rule == "ends-in-time") return "a call hangs; mend that first";
     if (finding.rule == "no-processes") return "a process is left behind; mend that first";
+    if (finding.rule == "reboots") return "the module reboots the machine; mend that first";
+    if (finding.rule == "ends-well") return "the plugin does not end well; mend that first";
     if (finding.rule == "starts") return "the module cannot be started; mend that first";
     if (finding.rule == "succeeds" && result.name == all_cases().front().name)
       return "not even a good update succeeds; mend that first";

@@ -12,6 +12,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t kNamed = 12;  // so many cases are named; more are counted
 constexpr auto kLenient = json::error_handler_t::replace;
 
 std::string repeat_of(const CheckReport& report, const std::string& name) {
@@ -107,17 +108,23 @@ std::string finding_lines(const CheckReport& report) {
 
 /// A line for each reason.
 std::string skip_lines(const CheckReport& report) {
-  std::vector<std::pair<std::string, std::string>> lines;  // reason, cases
+  std::vector<std::pair<std::string, std::vector<std::string>>> lines;  // reason, cases
   for (const CaseResult& result : report.cases) {
     if (result.skipped.empty()) continue;
     auto line = std::find_if(lines.begin(), lines.end(),
                              [&result](const auto& one) { return one.first == result.skipped; });
-    if (line == lines.end()) line = lines.insert(lines.end(), {result.skipped, ""});
-    add_name(line->second, result.name);
+    if (line == lines.end())
+      line = lines.insert(lines.end(), {result.skipped, std::vector<std::string>{}});
+    line->second.push_back(result.name);
   }
   std::string out;
-  for (const auto& [reason, names] : lines)
-    out += "not played: " + names + ": " + reason + "\n";
+  for (const auto& [reason, cases] : lines) {
+    std::string names;
+    for (const std::string& name : cases)
+      add_name(names, name);
+    out += "not played: " + (cases.size() > kNamed ? counted(cases.size(), "case") : names) + ": " +
+           reason + "\n";
+  }
   return out;
 }
 

@@ -93,7 +93,7 @@ struct StageSettings {
 
 /// Runs `play` in a process of its own with its own root, mounts and process numbers, and returns
 /// the text it has returned. Errors: unsupported (this user may not make such a root: needs root,
-/// or user namespaces and Linux 6.6), io, timeout.
+/// or user namespaces and Linux 6.6), io, timeout, module_failed (it has rebooted the machine).
 Result<std::string> run_on_stage(const StageSettings& settings,
                                  const std::function<std::string(Stage&)>& play);
 

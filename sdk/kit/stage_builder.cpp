@@ -26,6 +26,7 @@ namespace {
 // The first byte of what a stage sends says whether it came up.
 constexpr char kPlayed = 'p';
 constexpr char kFailed = 'f';
+constexpr char kRebooted = 'r';
 
 Status mount_at(const char* source, const std::string& target, const char* type,
                 unsigned long flags, const std::string& options) {
@@ -197,6 +198,9 @@ void send(int to, char kind, const std::string& text) {
   if (first == 0) play_on(settings, scratch, as_user, play, to);
   int status = 0;
   ::waitpid(first, &status, 0);
+  // reboot(2) among process numbers of their own: pid_namespaces(7).
+  if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGHUP || WTERMSIG(status) == SIGINT))
+    send(to, kRebooted, "");
   ::_exit(0);
 }
 
@@ -215,6 +219,8 @@ Result<std::string> receive(int from, Deadline deadline) {
   }
   if (text.empty()) return Error{ErrorCode::internal, "the stage died"};
   if (text.front() == kPlayed) return text.substr(1);
+  if (text.front() == kRebooted)
+    return Error{ErrorCode::module_failed, "the module has rebooted or halted the machine"};
   return Error{ErrorCode::unsupported,
                "cannot make a throw-away root: " + text.substr(1) +
                    "; run the check as root, or where users may make user namespaces"};

@@ -52,6 +52,10 @@ bool is_allowed(Call question, const std::string& answer) {
   return yes_no || (question == Call::needs_artifact_reboot && answer == "Automatic");
 }
 
+bool is_answer_on_stderr(std::string_view log) {
+  return log.ends_with(" stderr: Yes\n") || log.ends_with(" stderr: Automatic\n");
+}
+
 }  // namespace
 
 /// Keeps what the module says.
@@ -89,8 +93,17 @@ Log& Walk::quiet() {
   return *listener_;
 }
 
-void Walk::begin() {
+/// What its process still does when it is told to end belongs to the module.
+void Walk::release() {
+  if (module_) {
+    if (const auto ended = module_->end(); !ended)
+      find("ends-well", "destroy frees what the plugin has, and returns", ended.error().message());
+  }
   module_.reset();
+}
+
+void Walk::begin() {
+  release();
   rollback_.reset();
   const auto made = tree_.create(content_for(sample_));
   if (!made) find("kit", "a work tree can be made", made.error().message());
@@ -205,6 +218,7 @@ Status Walk::show_payload() {
 }
 
 std::string Walk::ask(Call question) {
+  const auto said_before = log_text_.size();
   const auto answer = asked(question);
   if (!answer) {
     judge(answer.error(), to_string(question));
@@ -214,6 +228,10 @@ std::string Walk::ask(Call question) {
     find("answers", "an answer is Yes, No, Automatic where that makes sense, or nothing: exactly",
          std::string{to_string(question)} + " was answered with \"" + printable(*answer) + "\"");
     return {};
+  }
+  if (answer->empty() && is_answer_on_stderr(std::string_view{log_text_}.substr(said_before))) {
+    find("answers", "an answer stands on standard output",
+         std::string{to_string(question)} + " was answered on standard error, which counts as No");
   }
   return *answer;
 }
@@ -225,8 +243,8 @@ bool Walk::supports_rollback() {
 
 void Walk::cut_power() {
   note("power cut");
-  module_.reset();
   stage_.cut_power();
+  module_.reset();  // not before: nothing is destroyed where the power goes
   expect_started();
   if (watcher_ && !cuts_between_) watcher_({"power cut", 0, "", "", ""});
 }
@@ -328,7 +346,7 @@ void Walk::undo_download() {
 }
 
 void Walk::end() {
-  module_.reset();
+  release();
   const auto removed = tree_.remove();
   if (!removed) find("kit", "the work tree can be removed", removed.error().message());
 }

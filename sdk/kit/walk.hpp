@@ -110,6 +110,7 @@ class Walk {
  private:
   class Listener;
   host::Module* module();
+  void release();
   Status watched(std::string_view call, const std::function<Status()>& made);
   void expect_started();
   [[nodiscard]] TracedProgram one_call(host::Call call) const;

@@ -77,6 +77,14 @@ chmod 755 keeps-nothing
 run 0 '^not played: rollback-alone, rollback-twice: the module does not support rollback$' \
   check ./keeps-nothing --only rollback-alone --only rollback-twice
 
+# One that writes straight below the root directory is played with read-only directories, too.
+# shellcheck disable=SC2016
+printf '#!/bin/sh\n[ "$1" != SupportsRollback ] || echo Yes\n[ "$1" != ArtifactInstall ] || : > /spilt\n' > spills-high
+# shellcheck disable=SC2016
+printf '[ "$1" != ArtifactRollback ] || rm -f /spilt\n' >> spills-high
+chmod 755 spills-high
+run 0 'nothing found' check ./spills-high --only read-only --only fail-after-install
+
 # What does not even start is one finding.
 printf 'no shared object\n' > text.so
 run 1 'text.so: no shared object' check ./text.so --only success

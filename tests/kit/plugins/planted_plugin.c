@@ -1,5 +1,6 @@
 /* Plugins for the kit: PLANTED says which mistake each has. They put one file into /etc. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,9 @@ enum {
   EXITS_IN_INSTALL,
   ROLLBACK_DOES_NOTHING,
   IGNORES_CANCEL,
-  HIDES_ROLLBACK
+  HIDES_ROLLBACK,
+  LEAVES_THREAD,
+  STATE_IN_DESTROY
 };
 
 /* Read by planted_test.py. */
@@ -35,8 +38,22 @@ static int32_t create(const pb_host_t* host, pb_module_t** module, pb_error_t* e
   return PB_OK;
 }
 
+static void path_of_mark(const pb_module_t* module, char* path, size_t size) {
+  snprintf(path, size, "%s/begun", module->host->path(module->host, PB_PATH_TMP).data);
+}
+
+/* Keeps what nobody has kept, while there is still time. */
 static void destroy(pb_module_t* module) {
+  char mark[4096];
+  path_of_mark(module, mark, sizeof mark);
+  if (PLANTED == STATE_IN_DESTROY && module->begun) close(creat(mark, 0600));
   free(module);
+}
+
+static void* wait_for_ever(void* nothing) {
+  for (;;)
+    pause();
+  return nothing;
 }
 
 static int32_t yes(pb_module_t* module, int32_t* answer, pb_error_t* error) {
@@ -82,7 +99,9 @@ static int32_t download(pb_module_t* module, pb_error_t* error) {
 
 static int32_t install(pb_module_t* module, pb_error_t* error) {
   if (PLANTED == EXITS_IN_INSTALL) exit(0);
-  if (PLANTED == STATE_IN_MEMORY) {
+  pthread_t thread;
+  if (PLANTED == LEAVES_THREAD) pthread_create(&thread, NULL, wait_for_ever, NULL);
+  if (PLANTED == STATE_IN_MEMORY || PLANTED == STATE_IN_DESTROY) {
     module->begun = 1;
   } else {
     int32_t code = module->host->set_state(module->host, pb_string("begun"), "1", 1, error);
@@ -104,6 +123,12 @@ static int32_t rollback(pb_module_t* module, pb_error_t* error) {
   if (PLANTED == ROLLBACK_DOES_NOTHING) return PB_OK;
   if (PLANTED == STATE_IN_MEMORY) {
     if (module->begun) unlink(kTarget);
+    return PB_OK;
+  }
+  char mark[4096];
+  path_of_mark(module, mark, sizeof mark);
+  if (PLANTED == STATE_IN_DESTROY) {
+    if (module->begun || access(mark, F_OK) == 0) unlink(kTarget);
     return PB_OK;
   }
   int32_t code =
