@@ -61,6 +61,7 @@ Result<std::vector<host::ModuleFile>> check_plan(const artifact::Header& header,
     PB_CHECK(check_depends(payload.depends, provides));
     if (!payload.type) continue;
     PB_TRY(host::ModuleFile file, host::find_module(*payload.type, settings.module_directories));
+    PB_CHECK(host::check_module(file, settings.module).context("update module " + file.type));
     modules.push_back(std::move(file));
   }
   return modules;

@@ -86,6 +86,10 @@ struct ModuleSettings {
   PluginVerifier verify_plugin;  ///< empty: plugins need no signature
 };
 
+/// Whether `file` can be a module here, as far as can be said without running it: the errors of
+/// open_plugin and check_plugin_facts, or of os::check_program.
+Status check_module(const ModuleFile& file, const ModuleSettings& settings);
+
 /// Binds the module `file` to the work tree at `tree_path`. A module may close a stream before its
 /// end, so the whole program has to ignore SIGPIPE (children get it back with its default). `log`
 /// and `progress` (may be null) must outlive the module. A plugin's file is checked here (the

@@ -89,6 +89,10 @@ class Process {
   std::unique_ptr<State> state_;
 };
 
+/// What starting `program` is bound to fail with, without doing so: a script whose interpreter is
+/// missing, a program of another machine, an empty file. Success promises nothing.
+Status check_program(const std::string& program);
+
 /// Runs a command to its end. A non-zero exit or a timeout is not an error here: the Exit says so.
 Result<Exit> run(const Command& command, Deadline deadline, LineSink sink = {});
 

@@ -125,6 +125,19 @@ TEST_F(ProcessStart, GivenAnEmptyFile_WhenStarted_ThenItIsCalledSo) {
               FailsWith(ErrorCode::unsupported, HasSubstr("an empty file")));
 }
 
+TEST_F(ProcessStart, GivenProgramsThatCannotStart_WhenChecked_ThenThatIsSaidWithoutAStart) {
+  testing::write_script(dir_ / "good", "#!/bin/sh\ntouch " + (dir_ / "started") + "\n");
+  EXPECT_THAT(check_program(dir_ / "good"), IsOk());
+  EXPECT_THAT(check_program("/bin/true"), IsOk());
+  EXPECT_FALSE(exists(dir_ / "started"));
+
+  testing::write_script(dir_ / "empty", "");
+  EXPECT_THAT(check_program(dir_ / "empty"),
+              FailsWith(ErrorCode::unsupported, HasSubstr("an empty file")));
+  testing::write_script(dir_ / "crlf", "#!/bin/sh\r\n");
+  EXPECT_THAT(check_program(dir_ / "crlf"), FailsWith(ErrorCode::not_found, HasSubstr("CR LF")));
+}
+
 TEST_F(ProcessStart, GivenInterpreterWithoutExecuteBit_WhenStarted_ThenItIsNamed) {
   testing::write_text(dir_ / "interpreter", "");
   testing::write_script(dir_ / "module", "#!" + (dir_ / "interpreter") + "\n");

@@ -13,6 +13,7 @@
 #include "core/base/bytes.hpp"
 #include "core/base/unique_fd.hpp"
 #include "core/os/elf_machine.hpp"
+#include "core/os/file.hpp"
 
 namespace patchbay::os {
 namespace {
@@ -71,6 +72,13 @@ Error refused(const std::string& program, const std::string& what) {
                what + ": permission denied (or its file system is mounted noexec)"};
 }
 
+/// Whether the kernel has been taught to run what it cannot run itself: binfmt_misc.
+bool runs_foreign_programs() {
+  constexpr std::size_t kOwnFiles = 2;  // register, status
+  const auto names = list_directory("/proc/sys/fs/binfmt_misc");
+  return names && names->size() > kOwnFiles;
+}
+
 Error no_program(const std::string& program, const std::string& what) {
   const std::string start = start_of(program);
   if (start.empty()) return Error{ErrorCode::unsupported, what + ": it is an empty file"};
@@ -104,6 +112,16 @@ Error exec_error(const std::string& program, int error_number) {
 }
 
 }  // namespace
+
+Status check_program(const std::string& program) {
+  const std::string what = "start " + program;
+  const std::string start = start_of(program);
+  const std::string interpreter = interpreter_of(program);
+  if (interpreter.starts_with('/') && ::access(interpreter.c_str(), F_OK) != 0 && errno == ENOENT)
+    return missing(program, what);
+  const bool is_hopeless = start.empty() || (foreign_machine(start) && !runs_foreign_programs());
+  return is_hopeless ? Status{no_program(program, what)} : Status{Done{}};
+}
 
 Error start_error(const Command& command, StartFailure failure) {
   const std::string what = "start " + command.program;

@@ -284,6 +284,40 @@ def module_without_x(bench):
     return [bench.good]
 
 
+def one_bad_of_three(bench, name, content):
+    """The others could be downloaded first, for nothing."""
+    own = bench.own_modules()
+    os.unlink(os.path.join(own, "script"))
+    with open(os.path.join(own, name), "wb") as file:
+        file.write(content)
+    os.chmod(os.path.join(own, name), 0o755)
+    root = bench.device.system
+    return [bench.device.artifact([system.directory(root), system.single_file(root), system.script(root)])]
+
+
+@row(REFUSED, "update module script", "CR LF")
+def module_from_another_system(bench):
+    return one_bad_of_three(bench, "script", b"#!/bin/sh\r\nexit 0\r\n")
+
+
+@row(REFUSED, "update module script", "an empty file")
+def empty_module(bench):
+    return one_bad_of_three(bench, "script", b"")
+
+
+@row(REFUSED, "script.so", "no shared object")
+def plugin_that_is_none(bench):
+    return one_bad_of_three(bench, "script.so", b"not a shared object, but long enough to be looked at " * 4)
+
+
+@row(REFUSED, "script.so", "was built for machine number 2,", "build it for this machine")
+def plugin_for_another_machine(bench):
+    with open("/bin/true", "rb") as file:
+        program = bytearray(file.read())
+    program[18:20] = b"\2\0" if sys.byteorder == "little" else b"\0\2"
+    return one_bad_of_three(bench, "script.so", bytes(program))
+
+
 @row(REFUSED, "written by others", "own-modules")
 def module_directory_that_others_can_write(bench):
     os.chmod(bench.own_modules(), 0o777)
