@@ -112,7 +112,9 @@ Result<Symbol> find_symbol(const ElfView& elf, const FileHeader& header) {
     PB_TRY(const auto symbol, find_in(elf, header, section));
     if (symbol) return *symbol;
   }
-  return not_a_plugin(std::string{"it does not export "} + kSymbol);
+  return not_a_plugin(std::string{"it does not export "} + kSymbol +
+                      "; define that as patchbay/module.h declares it, or end a class in C++ with "
+                      "PATCHBAY_PLUGIN");
 }
 
 template <std::size_t Size>
