@@ -81,6 +81,9 @@ std::string describe_miss(std::string_view type, const std::string& directory) {
   const auto path = os::join(directory, type);
   if (!os::exists(directory)) return directory + " (does not exist)";
   if (!os::exists(path)) return directory;
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    return directory + " (" + Error::from_errno(errno, printable(path)).message() + ")";
   if (!is_regular_file(path)) return directory + " (" + printable(path) + " is not a regular file)";
   return directory + " (" + printable(path) + " is not executable: chmod 755 it)";
 }

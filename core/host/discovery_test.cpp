@@ -120,6 +120,15 @@ TEST_F(Discovery, GivenADirectoryOfThatName_WhenLookedUp_ThenItIsNamed) {
               FailsWith(ErrorCode::not_found, HasSubstr("is not a regular file")));
 }
 
+TEST_F(Discovery, GivenALinkInCircles_WhenSearched_ThenTheReasonIsNamed) {
+  fs::create_symlink("round", root / "first/about");
+  fs::create_symlink("about", root / "first/round");
+
+  EXPECT_THAT(
+      find_module("about", both()),
+      FailsWith(ErrorCode::not_found, HasSubstr("first/about: Too many levels of symbolic links")));
+}
+
 class NotAName : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(NotAName, WhenLookedUp_ThenItIsRefusedWithoutLooking) {

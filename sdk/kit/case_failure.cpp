@@ -1,3 +1,7 @@
+#include <string>
+
+#include "core/base/bytes.hpp"
+#include "core/os/file.hpp"
 #include "sdk/kit/case_plays.hpp"
 
 namespace patchbay::kit::play {
@@ -8,6 +12,15 @@ using host::Call;
 void fail_after(Call last, const Subject& subject, Stage& stage, CaseResult& result) {
   Walk walk{subject, stage, result};
   if (reach(walk, last)) walk.give_up(last);
+}
+
+/// A script that has a way back, and does not say so.
+bool hides_rollback(const std::string& path) {
+  constexpr std::size_t kLargestScript = kMiB;
+  const auto text = os::read_file(path, kLargestScript).value_or("");
+  const auto names = [&text](Call call) { return text.find(to_string(call)) != std::string::npos; };
+  return text.starts_with("#!") && names(Call::artifact_rollback) &&
+         !names(Call::supports_rollback);
 }
 
 }  // namespace
@@ -22,6 +35,11 @@ bool reach(Walk& walk, Call last) {
 bool needs_rollback(Walk& walk, CaseResult& result) {
   if (walk.supports_rollback()) return true;
   result.skipped = "the module does not support rollback";
+  if (hides_rollback(walk.subject().file.path)) {
+    result.skipped +=
+        "; it knows ArtifactRollback, which nobody calls unless SupportsRollback is answered with "
+        "Yes";
+  }
   return false;
 }
 

@@ -82,30 +82,36 @@ json to_object(const host::ListedModule& module, const std::vector<std::string>&
   return object;
 }
 
-/// A script or program that lacks its execute bit, so that no device would take it for a module.
-bool is_forgotten(const fs::path& path) {
-  if (path.extension() == ".so" || !fs::is_regular_file(fs::symlink_status(path)) ||
-      ::access(path.c_str(), X_OK) == 0)
-    return false;
-  const auto content = os::read_file(path.string(), kLargestModule).value_or("");
-  return content.starts_with("#!") || content.starts_with(
-                                          "\x7f"
-                                          "ELF");
+/// What a file lacks to be a module; empty when it has all, and when it does not look like one.
+std::string lack_of(const std::string& path) {
+  std::error_code failed;
+  if (fs::is_symlink(path, failed) && !fs::exists(path, failed))
+    return path + " is a symbolic link that leads nowhere";
+  const bool ends_as_plugin = path.ends_with(".so");
+  if (ends_as_plugin || !fs::is_regular_file(path, failed) || ::access(path.c_str(), X_OK) == 0)
+    return {};
+  const auto content = os::read_file(path, kLargestModule).value_or("");
+  constexpr std::string_view kProgram =
+      "\x7f"
+      "ELF";
+  if (!content.starts_with("#!") && !content.starts_with(kProgram)) return {};
+  return path + " is not executable: chmod 755 it";
 }
 
-/// Modules in waiting: the execute bit is all they lack.
-json forgotten_in(const std::string& directory) {
+/// Files that would be modules but for what they lack.
+json nearly_modules_in(const std::string& directory) {
   json found = json::array();
   for (const auto& name : os::list_directory(directory).value_or({})) {
     const auto path = os::join(directory, name);
-    if (!is_forgotten(path)) continue;
+    const auto lack = lack_of(path);
+    if (lack.empty()) continue;
     found.push_back({{"type", name},
                      {"path", path},
                      {"binding", "executable"},
                      {"shadowed", false},
                      {"sha256", digest_of(path)},
                      {"describe", json::object()},
-                     {"problem", path + " is not executable: chmod 755 it"}});
+                     {"problem", lack}});
   }
   return found;
 }
@@ -129,7 +135,7 @@ json modules_in(const std::vector<std::string>& directories) {
   for (const auto& module : host::list_modules(directories))
     modules.push_back(to_object(module, directories));
   for (const auto& directory : directories) {
-    for (auto& module : forgotten_in(directory))
+    for (auto& module : nearly_modules_in(directory))
       modules.push_back(std::move(module));
   }
   return modules;

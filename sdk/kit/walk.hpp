@@ -103,6 +103,7 @@ class Walk {
   [[nodiscard]] Log& quiet();
   [[nodiscard]] bool supports_rollback();
   [[nodiscard]] bool streams() const { return streams_; }
+  [[nodiscard]] const Subject& subject() const { return subject_; }
   [[nodiscard]] Stage& stage() { return stage_; }
   [[nodiscard]] const host::WorkTree& tree() const { return tree_; }
   [[nodiscard]] const std::string& log() const { return log_text_; }

@@ -85,6 +85,13 @@ printf '[ "$1" != ArtifactRollback ] || rm -f /spilt\n' >> spills-high
 chmod 755 spills-high
 run 0 'nothing found' check ./spills-high --only read-only --only fail-after-install
 
+# A way back that nobody asks for is none.
+# shellcheck disable=SC2016
+printf '#!/bin/sh\n[ "$1" != ArtifactRollback ] || rm -f /spilt\n' > keeps-quiet
+chmod 755 keeps-quiet
+run 0 'knows ArtifactRollback, which nobody calls unless SupportsRollback is' check ./keeps-quiet \
+  --only rollback-twice
+
 # What does not even start is one finding.
 printf 'no shared object\n' > text.so
 run 1 'text.so: no shared object' check ./text.so --only success
@@ -106,10 +113,13 @@ cp text.so modules/text.so
 printf '#!/bin/sh\r\n' > modules/from-windows
 printf '#!/bin/sh\necho no JSON\n' > modules/speaks
 chmod 755 modules/from-windows modules/speaks
+ln -s there modules/here
+ln -s here modules/there
 run 0 'problem: .*/modules/no-bit is not executable: chmod 755 it' list modules
 grep -q 'problem: .*shared can be written by others' out
 grep -q 'problem: plugin .*text.so: no shared object' out
 grep -q 'problem: .*the line ends in CR LF' out
+grep -q 'problem: .*/here is a symbolic link that leads nowhere' out
 grep -q 'problem: speaks: Describe: the answer was "no JSON"' out
 run 2 'the answer was "no JSON"' describe modules/speaks
 run 2 'open ./missing: No such file' list ./missing
