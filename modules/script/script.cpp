@@ -165,11 +165,8 @@ class Script final : public module::Module {
 
   Result<std::optional<Description>> describe(Context& context) override {
     Declaration declared;
-    // Asked what it is in general, it has no meta-data at hand.
-    const auto meta_data = module::join_path(context.tree(), "header/meta-data");
-    if (!context.tree().empty() && module::exists(meta_data)) {
-      PATCHBAY_TRY(declared, declaration_of(context));
-    }
+    // Asked what it is in general, it has no meta-data at hand; what is wrong with them, Plan says.
+    if (const auto found = declaration_of(context)) declared = *found;
     return {Description{
         .type = "script",
         .description = "Runs the scripts or programs in the artifact.",
