@@ -41,8 +41,7 @@ class Packages(unittest.TestCase):
         debian.packages_into(system, PACKAGES)
         system.run("apt-get update -q")
         # What the packages depend on is the system's: it stays when they go.
-        system.run("apt-get install -qy --no-install-recommends libisal2 libssl3 libzstd1 liblzma5 libstdc++6 libarchive13 "
-                   "libdeflate0 libyaml-cpp0.7 adduser")
+        system.run("apt-get install -qy --no-install-recommends adduser " + " ".join(self.dependencies()))
         before = files(system)
         system.run("apt-get install -qy --no-install-recommends /deb/patchbay_*.deb /deb/patchbay-modules_*.deb")
 
@@ -55,6 +54,14 @@ class Packages(unittest.TestCase):
         system.run("rm -rf /srv/app.conf")
         self.assertEqual(sorted(files(system) - before), [])
         self.assertEqual(sorted(before - files(system)), [])
+
+    def dependencies(self):
+        """What the packages for a device want from Debian."""
+        wanted = set()
+        for package in glob.glob(PACKAGES + "/patchbay_*.deb") + glob.glob(PACKAGES + "/patchbay-modules_*.deb"):
+            said = subprocess.run(["dpkg-deb", "--field", package, "Depends"], check=True, capture_output=True, text=True)
+            wanted |= {one.split()[0] for one in said.stdout.split(",")}
+        return sorted(wanted - {"patchbay"})
 
     def name_of_the_device(self, system):
         architecture = system.run("dpkg --print-architecture").strip()
