@@ -47,7 +47,7 @@ std::string in_words(const Device& device, const std::string& state, const std::
                      const Request& request) {
   const std::string where = device.name + " (" + state + ")";
   if (!now.empty() && now == request.version) return "leave " + where + " as it is";
-  const std::string written = "write " + request.version + " to " + where;
+  std::string written = "write " + request.version + " to " + where;
   if (!is_forbidden_downgrade(request, now)) return written;
   return written + ": not possible as it is, that is newer; 'allow-downgrade': true lets it pass";
 }
