@@ -4,7 +4,7 @@
 #
 # usage: tools/cross_package.sh ARCHITECTURE     (./dev package ARCHITECTURE calls this)
 #
-# ARCHITECTURE is Debian's name: arm64, armhf, armel, i386, riscv64, ... Needs root and debootstrap. The
+# ARCHITECTURE is Debian's name: arm64, armhf, armel, i386, ... Needs root and debootstrap. The
 # system stays in build/cross/ARCHITECTURE, so that the next build takes only what has changed; the
 # packages come to build/packages-ARCHITECTURE.
 set -euo pipefail
@@ -97,7 +97,7 @@ build_packages() {
 command -v debootstrap >/dev/null || die "missing: debootstrap (apt-get install debootstrap)"
 [[ $architecture != "$(dpkg --print-architecture)" ]] || die "this machine is $architecture: ./dev package"
 dpkg-architecture -a "$architecture" -q DEB_HOST_ARCH >/dev/null 2>&1 ||
-  die "Debian has no architecture '$architecture'; among others it has arm64, armhf, armel, i386, riscv64"
+  die "Debian has no architecture '$architecture'; it has arm64, armhf, armel, i386, mips64el, ppc64el and s390x"
 if [[ ! -f $root/ready ]]; then
   make_system
   install_tools
