@@ -57,6 +57,37 @@ std::string name_of(std::uint16_t number) {
   return row != kMachines.end() ? row->name : "machine number " + std::to_string(number);
 }
 
+// The same place in files of 32 and of 64 bits.
+constexpr std::size_t kMachineAt = offsetof(Elf64_Ehdr, e_machine);
+static_assert(kMachineAt == offsetof(Elf32_Ehdr, e_machine));
+
+unsigned char byte_at(std::string_view start, std::size_t at) {
+  return static_cast<unsigned char>(start[at]);
+}
+
+/// Nothing for what is no ELF file.
+std::optional<std::uint16_t> machine_in(std::string_view start) {
+  if (!start.starts_with(ELFMAG) || start.size() < kMachineAt + 2) return std::nullopt;
+  const bool little = byte_at(start, EI_DATA) == ELFDATA2LSB;
+  const unsigned low = byte_at(start, kMachineAt + (little ? 0 : 1));
+  const unsigned high = byte_at(start, kMachineAt + (little ? 1 : 0));
+  return static_cast<std::uint16_t>(high << 8U | low);
+}
+
+/// The machine of 64 bits whose kernels run programs for `machine`, too.
+constexpr std::uint16_t processor_of(std::uint16_t machine) {
+  switch (machine) {
+    case EM_386:
+      return EM_X86_64;
+    case EM_ARM:
+      return EM_AARCH64;
+    case EM_PPC:
+      return EM_PPC64;
+    default:
+      return machine;
+  }
+}
+
 }  // namespace
 
 std::string this_machine() {
@@ -64,20 +95,17 @@ std::string this_machine() {
 }
 
 std::optional<std::string> foreign_machine(std::string_view start) {
-  // The same place in files of 32 and of 64 bits.
-  constexpr std::size_t kMachineAt = offsetof(Elf64_Ehdr, e_machine);
-  static_assert(kMachineAt == offsetof(Elf32_Ehdr, e_machine));
-  if (kOurs == EM_NONE || !start.starts_with(ELFMAG) || start.size() < kMachineAt + 2)
-    return std::nullopt;
-  const auto byte = [start](std::size_t at) { return static_cast<unsigned char>(start[at]); };
-  const bool little = byte(EI_DATA) == ELFDATA2LSB;
-  const unsigned low = byte(kMachineAt + (little ? 0 : 1));
-  const unsigned high = byte(kMachineAt + (little ? 1 : 0));
-  const auto machine = static_cast<std::uint16_t>(high << 8U | low);
-  if (machine != kOurs) return name_of(machine);
-  if (byte(EI_CLASS) != kOurClass) return name_of(machine) + " of another word size";
-  if (byte(EI_DATA) != kOurOrder) return name_of(machine) + " of another byte order";
+  const auto machine = machine_in(start);
+  if (kOurs == EM_NONE || !machine) return std::nullopt;
+  if (*machine != kOurs) return name_of(*machine);
+  if (byte_at(start, EI_CLASS) != kOurClass) return name_of(*machine) + " of another word size";
+  if (byte_at(start, EI_DATA) != kOurOrder) return name_of(*machine) + " of another byte order";
   return std::nullopt;
+}
+
+bool is_for_another_processor(std::string_view start) {
+  const auto machine = machine_in(start);
+  return kOurs != EM_NONE && machine && processor_of(*machine) != processor_of(kOurs);
 }
 
 }  // namespace patchbay::os

@@ -14,4 +14,8 @@ std::string this_machine();
 /// machine, and for what is no ELF file.
 std::optional<std::string> foreign_machine(std::string_view start);
 
+/// Whether no kernel for this kind of processor runs the program that begins with `start`. Kernels
+/// of 64 bits run programs of 32, so word size and byte order decide nothing here.
+bool is_for_another_processor(std::string_view start);
+
 }  // namespace patchbay::os

@@ -39,6 +39,20 @@ TEST(ElfMachine, GivenProgramsOfOtherMachines_WhenLookedAt_ThenTheyAreNamed) {
               Optional(HasSubstr("machine number 2")));
 }
 
+TEST(ElfMachine, GivenProgramsOf32And64BitsOfOneProcessor_WhenLookedAt_ThenTheKernelDecides) {
+  EXPECT_FALSE(is_for_another_processor(our_header()));
+  EXPECT_TRUE(is_for_another_processor(built_for(EM_MIPS, ELFDATA2MSB)));
+  EXPECT_FALSE(is_for_another_processor("#!/bin/sh\n"));
+#if defined(__x86_64__) || defined(__i386__)
+  EXPECT_FALSE(is_for_another_processor(built_for(EM_386, ELFDATA2LSB)));
+  EXPECT_FALSE(is_for_another_processor(built_for(EM_X86_64, ELFDATA2LSB)));
+  EXPECT_TRUE(is_for_another_processor(built_for(EM_ARM, ELFDATA2LSB)));
+#elif defined(__aarch64__) || defined(__arm__)
+  EXPECT_FALSE(is_for_another_processor(built_for(EM_ARM, ELFDATA2LSB)));
+  EXPECT_FALSE(is_for_another_processor(built_for(EM_AARCH64, ELFDATA2LSB)));
+#endif
+}
+
 TEST(ElfMachine, GivenTheOtherWordSize_WhenLookedAt_ThenItIsForeign) {
   auto header = our_header();
   header[EI_CLASS] = static_cast<char>(header[EI_CLASS] == ELFCLASS64 ? ELFCLASS32 : ELFCLASS64);

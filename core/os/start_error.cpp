@@ -119,7 +119,8 @@ Status check_program(const std::string& program) {
   const std::string interpreter = interpreter_of(program);
   if (interpreter.starts_with('/') && ::access(interpreter.c_str(), F_OK) != 0 && errno == ENOENT)
     return missing(program, what);
-  const bool is_hopeless = start.empty() || (foreign_machine(start) && !runs_foreign_programs());
+  const bool is_hopeless =
+      start.empty() || (is_for_another_processor(start) && !runs_foreign_programs());
   return is_hopeless ? Status{no_program(program, what)} : Status{Done{}};
 }
 
