@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "core/base/clock.hpp"
 #include "core/fetch/url.hpp"
 
 namespace patchbay::fetch {
@@ -29,42 +28,6 @@ ErrorCode code_of_status(int status) {
 /// Statuses by which a server says that it may work later.
 bool is_passing(int status) {
   return status == 408 || status == 429 || status >= 500;
-}
-
-ErrorCode code_of_problem(CURLcode code) {
-  switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return ErrorCode::timeout;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-      return ErrorCode::denied;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE:
-      return ErrorCode::invalid_input;
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return ErrorCode::unsupported;
-    default:
-      return ErrorCode::io;
-  }
-}
-
-/// What a person can do about it, where what the library says leaves that open.
-std::string remedy_for(const Outcome& outcome) {
-  const auto is_said = [&](const char* words) {
-    return outcome.problem.find(words) != std::string::npos;
-  };
-  if (outcome.code == CURLE_SSL_CACERT_BADFILE) return "; the package ca-certificates has that";
-  if (outcome.code != CURLE_PEER_FAILED_VERIFICATION) return "";
-  // Devices without a clock of their own start in 1970.
-  if (is_said("not yet valid") || is_said("has expired")) {
-    return "; the clock of this device says " + utc_now();
-  }
-  if (is_said("self-signed") || is_said("self signed") || is_said("local issuer")) {
-    return "; to trust it, name the certificate of its authority (ServerCertificate, "
-           "--trusted-certs)";
-  }
-  return "";
 }
 
 bool is_broken_connection(CURLcode code) {
@@ -174,9 +137,9 @@ std::optional<Download::Failure> Download::receive_from(const std::string& url,
   body_start_.clear();
   refusal_.reset();
   const Outcome outcome =
-      client_->get({url, received_, validator_},
-                   {[this](const Response& response) { return take_head(response); },
-                    [this](ByteSpan bytes) { return take_body(bytes); }});
+      client_->send({.url = url, .offset = received_, .if_range = validator_},
+                    {[this](const Response& response) { return take_head(response); },
+                     [this](ByteSpan bytes) { return take_body(bytes); }});
   redirect_to = outcome.redirect_to;
   return judge(outcome);
 }
@@ -187,8 +150,7 @@ std::optional<Download::Failure> Download::judge(const Outcome& outcome) {
   if (outcome.code != CURLE_OK && body_ != Body::keep_start) {
     const auto cure =
         is_broken_connection(outcome.code) ? Failure::Cure::try_again : Failure::Cure::none;
-    return failure(code_of_problem(outcome.code), printable(outcome.problem) + remedy_for(outcome),
-                   cure);
+    return Failure{outcome.error(), cure};
   }
   if (body_ == Body::keep_start) return refuse(outcome.response);
   if (body_ == Body::deliver && size_seen_ && !complete()) {

@@ -67,7 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{"NotHttp", HttpReply{"SSH-2.0-OpenSSH_9.2\r\n"}, ErrorCode::unsupported,
                    "HTTP/0.9"},
         AnswerCase{"Nothing", HttpReply{""}, ErrorCode::io, "Empty reply"},
-        AnswerCase{"HalfAHead", HttpReply{"HTTP/1.1 200 OK\r\nContent-"}, ErrorCode::io, ""},
+        AnswerCase{"HalfAHead", HttpReply{"HTTP/1.1 200 OK\r\nContent-"}, ErrorCode::io,
+                   "the answer's head"},
         AnswerCase{"NegativeLength", HttpReply{"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx"},
                    ErrorCode::io, ""}),
     [](const auto& row) { return std::string{row.param.name}; });

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "core/base/clock.hpp"
 #include "core/fetch/tls_files.hpp"
 
 namespace patchbay::fetch {
@@ -26,6 +27,42 @@ class HeaderList {
   curl_slist* list_ = nullptr;
 };
 
+ErrorCode code_of_problem(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT:
+      return ErrorCode::timeout;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return ErrorCode::denied;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+      return ErrorCode::invalid_input;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return ErrorCode::unsupported;
+    default:
+      return ErrorCode::io;
+  }
+}
+
+/// What a person can do about it, where what the library says leaves that open.
+std::string remedy_for(const Outcome& outcome) {
+  const auto is_said = [&](const char* words) {
+    return outcome.problem.find(words) != std::string::npos;
+  };
+  if (outcome.code == CURLE_SSL_CACERT_BADFILE) return "; the package ca-certificates has that";
+  if (outcome.code != CURLE_PEER_FAILED_VERIFICATION) return "";
+  // Devices without a clock of their own start in 1970.
+  if (is_said("not yet valid") || is_said("has expired")) {
+    return "; the clock of this device says " + utc_now();
+  }
+  if (is_said("self-signed") || is_said("self signed") || is_said("local issuer")) {
+    return "; to trust it, name the certificate of its authority (ServerCertificate, "
+           "--trusted-certs)";
+  }
+  return "";
+}
+
 std::string default_bundle(const CurlLibrary& curl) {
   const auto* info = curl.version_info(CURLVERSION_NOW);
   if (info->age < CURLVERSION_TENTH || info->cainfo == nullptr) return {};
@@ -39,7 +76,12 @@ struct HttpClient::Exchange {
   ResponseParser parser;
   std::array<char, CURL_ERROR_SIZE> problem{};
   HeaderList headers;
+  bool headed = false;  ///< the head is complete
 };
+
+Error Outcome::error() const {
+  return {code_of_problem(code), printable(problem) + remedy_for(*this)};
+}
 
 Result<std::unique_ptr<HttpClient>> HttpClient::create(const CurlLibrary& curl,
                                                        const TransferOptions& options) {
@@ -71,12 +113,12 @@ void HttpClient::cancel() {
 
 std::size_t HttpClient::on_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
+  if (exchange.headed) return size * count;  // a trailer after a body in chunks
   const auto progress = exchange.parser.feed({data, size * count});
-  if (progress == ResponseParser::Progress::complete &&
-      exchange.receiver.head(exchange.parser.response()) == Continue::stop) {
-    return 0;
-  }
-  return size * count;
+  if (progress == ResponseParser::Progress::more) return size * count;
+  exchange.headed = true;
+  const auto wish = exchange.receiver.head(exchange.parser.response());
+  return wish == Continue::stop ? 0 : size * count;
 }
 
 std::size_t HttpClient::on_body(char* data, std::size_t size, std::size_t count, void* user) {
@@ -113,12 +155,26 @@ void HttpClient::set_up(const Request& request, Exchange& exchange) {
     set(CURLOPT_RANGE, (std::to_string(request.offset) + "-").c_str());
     if (!request.if_range.empty()) exchange.headers.add("If-Range: " + request.if_range);
   }
+  for (const auto& line : request.headers)
+    exchange.headers.add(line);
+  set_up_body(request, exchange);
   set(CURLOPT_HTTPHEADER, exchange.headers.get());
   if (!proxies_.exempt.empty()) set(CURLOPT_NOPROXY, proxies_.exempt.c_str());
   if (!proxies_.for_http.empty() && !is_https(request.url)) {
     set(CURLOPT_PROXY, proxies_.for_http.c_str());
   }
   set_up_tls();
+}
+
+void HttpClient::set_up_body(const Request& request, Exchange& exchange) {
+  if (request.method == "GET" && request.body.empty()) return;
+  set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  set(CURLOPT_POSTFIELDS, request.body.c_str());
+  // Not what libcurl would add by itself: a type that is not the body's (one among the headers
+  // above is sent all the same), and a wait before a long body.
+  exchange.headers.add("Content-Type:");
+  exchange.headers.add("Expect:");
 }
 
 void HttpClient::set_up_tls() {
@@ -150,8 +206,9 @@ CURLcode HttpClient::perform() {
   }
 }
 
-Outcome HttpClient::get(const Request& request, const Receiver& receiver) {
-  Exchange exchange{receiver, {}, {}, HeaderList{curl_}};
+Outcome HttpClient::send(const Request& request, const Receiver& receiver) {
+  Exchange exchange{
+      .receiver = receiver, .parser = {}, .problem = {}, .headers = HeaderList{curl_}};
   set_up(request, exchange);
   Outcome outcome;
   curl_.multi_add_handle(multi_, easy_);
@@ -161,6 +218,12 @@ Outcome HttpClient::get(const Request& request, const Receiver& receiver) {
   if (outcome.code != CURLE_OK) {
     outcome.problem = exchange.problem.front() != '\0' ? exchange.problem.data()
                                                        : curl_.easy_strerror(outcome.code);
+    return outcome;
+  }
+  // An end within the head is not an error to libcurl.
+  if (!exchange.headed) {
+    outcome.code = CURLE_PARTIAL_FILE;
+    outcome.problem = "the connection ended in the middle of the answer's head";
     return outcome;
   }
   const char* target = nullptr;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/bytes.hpp"
 #include "core/base/result.hpp"
@@ -18,8 +19,11 @@ namespace patchbay::fetch {
 
 struct Request {
   std::string url;
-  std::uint64_t offset = 0;  ///< first byte wanted
-  std::string if_range;      ///< validator of the bytes we have; empty: none
+  std::uint64_t offset = 0;            ///< first byte wanted
+  std::string if_range = {};           ///< validator of the bytes we have; empty: none
+  std::string method = "GET";          ///< HEAD excepted
+  std::vector<std::string> headers{};  ///< "Name: value"
+  std::string body = {};
 };
 
 /// What happens with a response while it arrives. Either returning `stop` ends the transfer.
@@ -34,6 +38,9 @@ struct Outcome {
   Response response;
   std::string problem;      ///< why `code` is not CURLE_OK, in words
   std::string redirect_to;  ///< absolute URL; empty: no redirect
+
+  /// `problem` and, where what libcurl says leaves that open, what a person can do about it.
+  [[nodiscard]] Error error() const;
 };
 
 class HttpClient {
@@ -46,7 +53,7 @@ class HttpClient {
   ~HttpClient();
 
   /// Performs one request; redirects are not followed but reported. Blocks.
-  Outcome get(const Request& request, const Receiver& receiver);
+  Outcome send(const Request& request, const Receiver& receiver);
 
   /// Ends the request that is under way, and every later one, at once. Any thread.
   void cancel();
@@ -57,6 +64,7 @@ class HttpClient {
   template <typename Value>
   void set(CURLoption option, Value value);
   void set_up(const Request& request, Exchange& exchange);
+  void set_up_body(const Request& request, Exchange& exchange);
   void set_up_tls();
   CURLcode perform();
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* exchange);

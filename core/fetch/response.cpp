@@ -109,6 +109,8 @@ void ResponseParser::header(std::string_view line) {
   if (is("content-type")) response_.content_type = value;
   if (is("content-length")) response_.content_length = number(value);
   if (is("content-range")) response_.content_range = parse_range(value);
+  if (is("retry-after")) response_.retry_after = value;
+  if (is("date")) response_.date = value;
   if (is("location")) response_.has_location = true;
 }
 

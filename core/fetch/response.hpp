@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-/// What the head of an HTTP response says, as far as a download cares. Internal to core/fetch.
+/// What the head of an HTTP response says, as far as we care. Internal to core/fetch.
 namespace patchbay::fetch {
 
 struct ContentRange {
@@ -21,6 +21,8 @@ struct Response {
   std::string content_type;
   std::optional<std::uint64_t> content_length;
   std::optional<ContentRange> content_range;
+  std::string retry_after;
+  std::string date;
   bool has_location = false;
 
   /// A redirect that says where to.

@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "core/fetch/call.hpp"
 #include "core/fetch/download_test_support.hpp"
 #include "core/fetch/tls_files.hpp"
 #include "core/os/process.hpp"
@@ -16,6 +17,7 @@ using testing::HttpRequest;
 using testing::HttpServer;
 using testing::IsOk;
 using testing::IsOkAnd;
+using ::testing::Not;
 using testing::redirect;
 using testing::TempDir;
 using testing::write_text;
@@ -198,6 +200,27 @@ TEST_F(TlsDownload, GivenServerThatDoesNotSpeakTls_WhenOpened_ThenItTimesOut) {
 
   EXPECT_THAT(open("https://127.0.0.1:" + std::to_string(plain.port()), options_, log_),
               FailsWith(ErrorCode::timeout, HasSubstr("https://127.0.0.1")));
+}
+
+TEST_F(TlsDownload, GivenUnknownCertificate_WhenCalled_ThenItIsDenied) {
+  EXPECT_THAT(
+      call({"GET", serve() + "/x?token=hunter2", {"Authorization: Bearer hunter2"}, ""}, options_),
+      FailsWith(ErrorCode::denied, AllOf(HasSubstr("GET https://127.0.0.1"), HasSubstr("/x?...: "),
+                                         HasSubstr("--trusted-certs"), Not(HasSubstr("hunter2")))));
+}
+
+TEST_F(TlsDownload, GivenServerThatWantsAClientCertificate_WhenCalled_ThenItIsShown) {
+  options_.trusted_certificates = {dir_ / "cert.pem"};
+  const std::string url = serve({"/", dir_ / "cert.pem"}) + "/x";
+
+  EXPECT_FALSE(call({"GET", url, {}, ""}, options_));
+  options_.client_certificate = dir_ / "cert.pem";
+  options_.client_key = dir_ / "key.pem";
+  const auto answer = call({"GET", url, {}, ""}, options_);
+
+  ASSERT_THAT(answer, IsOk());
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(answer->body, "secure");
 }
 
 class TrustedBundle : public ::testing::Test {

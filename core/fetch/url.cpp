@@ -49,6 +49,30 @@ std::string without_secrets(std::string_view url) {
   return printable(shown);
 }
 
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kUnreserved =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char letter : text) {
+    if (kUnreserved.find(letter) != std::string_view::npos) {
+      encoded += letter;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(letter);
+    encoded += {'%', kDigits[byte >> 4U], kDigits[byte & 0xFU]};
+  }
+  return encoded;
+}
+
+std::string joined_url(std::string_view base, std::string_view path) {
+  while (base.ends_with('/'))
+    base.remove_suffix(1);
+  while (path.starts_with('/'))
+    path.remove_prefix(1);
+  return std::string{base} + "/" + std::string{path};
+}
+
 Proxies proxies_from_environment() {
   Proxies proxies{either("http_proxy", "HTTP_PROXY"), either("no_proxy", "NO_PROXY")};
   std::replace_if(

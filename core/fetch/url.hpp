@@ -3,8 +3,16 @@
 #include <string>
 #include <string_view>
 
-/// Internal to core/fetch.
 namespace patchbay::fetch {
+
+/// `text` as a value in a query or one part of a path (RFC 3986): all but letters, digits and
+/// "-._~" as %XX.
+std::string percent_encoded(std::string_view text);
+
+/// `path` below `base`, whose own path is kept, with exactly one slash between them.
+std::string joined_url(std::string_view base, std::string_view path);
+
+// The rest is internal to core/fetch.
 
 /// Whether `url` starts with https:// (any case).
 bool is_https(std::string_view url);

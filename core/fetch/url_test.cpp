@@ -33,6 +33,22 @@ TEST(Url, GivenSecrets_WhenShown_ThenTheyAreLeftOut) {
   }
 }
 
+TEST(Url, GivenText_WhenEncoded_ThenOnlyUnreservedLettersStay) {
+  EXPECT_EQ(percent_encoded("aZ09-._~"), "aZ09-._~");
+  EXPECT_EQ(percent_encoded("a b&c=d/e+f%?#"), "a%20b%26c%3Dd%2Fe%2Bf%25%3F%23");
+  EXPECT_EQ(percent_encoded("\xC3\xA4\n"), "%C3%A4%0A");
+  EXPECT_EQ(percent_encoded(""), "");
+}
+
+TEST(Url, GivenBaseAndPath_WhenJoined_ThenOneSlashIsBetweenThem) {
+  for (const char* base : {"https://h/mender", "https://h/mender/", "https://h/mender//"}) {
+    for (const char* path : {"api/x?y=/", "/api/x?y=/", "//api/x?y=/"})
+      EXPECT_EQ(joined_url(base, path), "https://h/mender/api/x?y=/") << base << " " << path;
+  }
+  EXPECT_EQ(joined_url("https://[::1]:8443", "api"), "https://[::1]:8443/api");
+  EXPECT_EQ(joined_url("http://h", ""), "http://h/");
+}
+
 class ProxyVariables : public ::testing::Test {
  protected:
   void SetUp() override { clear(); }

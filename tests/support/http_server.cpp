@@ -14,12 +14,15 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 #include "core/base/unique_fd.hpp"
 
 namespace patchbay::testing {
 namespace {
+
+constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
 std::string head(const std::string& status, const std::vector<std::string>& headers) {
   std::string text = "HTTP/1.1 " + status + "\r\nConnection: close\r\n";
@@ -54,7 +57,7 @@ std::string HttpRequest::header(const std::string& name) const {
 }
 
 HttpReply HttpReply::cut(std::size_t count, Then end) const {
-  return {bytes.substr(0, bytes.find("\r\n\r\n") + 4 + count), end};
+  return {bytes.substr(0, bytes.find(kHeadEnd) + kHeadEnd.size() + count), end};
 }
 
 HttpReply reply(const std::string& status, const std::string& body,
@@ -101,7 +104,8 @@ struct HttpServer::State {
 
   void run();
   void answer(UniqueFd connection);
-  std::optional<std::string> receive(int connection);
+  std::optional<HttpRequest> receive(int connection) const;
+  bool receive_more(int connection, std::string& text) const;
   void send(int connection, const std::string& bytes);
   /// Waits for `events`; false when the server is to stop.
   bool wait(int fd, short events) const;
@@ -145,16 +149,30 @@ void HttpServer::State::run() {
   }
 }
 
-std::optional<std::string> HttpServer::State::receive(int connection) {
+bool HttpServer::State::receive_more(int connection, std::string& text) const {
+  std::array<char, 4096> buffer{};
+  if (!wait(connection, POLLIN)) return false;
+  const ssize_t got = ::recv(connection, buffer.data(), buffer.size(), 0);
+  if (got <= 0) return false;
+  text.append(buffer.data(), static_cast<std::size_t>(got));
+  return true;
+}
+
+std::optional<HttpRequest> HttpServer::State::receive(int connection) const {
   std::string text;
-  while (text.find("\r\n\r\n") == std::string::npos) {
-    std::array<char, 4096> buffer{};
-    if (!wait(connection, POLLIN)) return std::nullopt;
-    const ssize_t got = ::recv(connection, buffer.data(), buffer.size(), 0);
-    if (got <= 0) return std::nullopt;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
+  while (text.find(kHeadEnd) == std::string::npos) {
+    if (!receive_more(connection, text)) return std::nullopt;
   }
-  return text;
+  const std::size_t head_size = text.find(kHeadEnd) + kHeadEnd.size();
+  HttpRequest request = parse(text.substr(0, head_size));
+  const std::string length = request.header("content-length");
+  std::size_t body_size = 0;
+  std::from_chars(length.data(), length.data() + length.size(), body_size);
+  while (text.size() < head_size + body_size) {
+    if (!receive_more(connection, text)) return std::nullopt;
+  }
+  request.body = text.substr(head_size, body_size);
+  return request;
 }
 
 void HttpServer::State::send(int connection, const std::string& bytes) {
@@ -167,16 +185,15 @@ void HttpServer::State::send(int connection, const std::string& bytes) {
 }
 
 void HttpServer::State::answer(UniqueFd connection) {
-  const auto text = receive(connection.get());
-  if (!text) return;
-  const HttpRequest request = parse(*text);
+  const auto request = receive(connection.get());
+  if (!request) return;
   int number = 0;
   {
     const std::scoped_lock lock{mutex};
     number = static_cast<int>(requests.size());
-    requests.push_back(request);
+    requests.push_back(*request);
   }
-  const HttpReply answer = handler(request, number);
+  const HttpReply answer = handler(*request, number);
   send(connection.get(), answer.bytes);
   if (answer.then == HttpReply::Then::stall) stalled.push_back(std::move(connection));
 }

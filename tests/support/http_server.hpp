@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
-/// A small real HTTP/1.1 server on a free port of the loopback device, for tests of downloads.
+/// A small real HTTP/1.1 server on a free port of the loopback device, for tests of what asks
+/// servers.
 namespace patchbay::testing {
 
 struct HttpRequest {
   std::string method;
   std::string target;                          ///< "/path?query", or a whole URL at a proxy
   std::map<std::string, std::string> headers;  ///< names in small letters
+  std::string body;                            ///< when it came with its length
 
   [[nodiscard]] std::string header(const std::string& name) const;
 };
