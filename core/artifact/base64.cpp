@@ -1,5 +1,7 @@
 #include "core/artifact/base64.hpp"
 
+#include <algorithm>
+
 namespace patchbay::artifact {
 namespace {
 
@@ -34,6 +36,22 @@ std::optional<ByteVector> decode_base64(std::string_view text) {
   }
   if ((bits & ((1U << count) - 1)) != 0) return std::nullopt;
   return bytes;
+}
+
+std::string encode_base64(ByteSpan bytes) {
+  constexpr std::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t at = 0; at < bytes.size(); at += 3) {
+    const ByteSpan group = bytes.subspan(at, std::min<std::size_t>(3, bytes.size() - at));
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < 3; ++i)
+      bits = bits << 8 | (i < group.size() ? std::to_integer<std::uint32_t>(group[i]) : 0);
+    for (std::size_t i = 0; i < 4; ++i)
+      text += i <= group.size() ? kLetters[bits >> (18 - 6 * i) & 63] : '=';
+  }
+  return text;
 }
 
 }  // namespace patchbay::artifact

@@ -1,5 +1,6 @@
 #include "core/artifact/crypto_library.hpp"
 
+#include <array>
 #include <string>
 
 #include "core/artifact/openssl_types.hpp"
@@ -29,7 +30,20 @@ bool find_keys(const os::DynamicLibrary& library, CryptoLibrary& crypto) {
          library.find("EVP_PKEY_get_base_id", crypto.evp_pkey_get_base_id) &&
          library.find("EVP_PKEY_get_bits", crypto.evp_pkey_get_bits) &&
          library.find("EVP_PKEY_get_group_name", crypto.evp_pkey_get_group_name) &&
-         library.find("ERR_clear_error", crypto.err_clear_error);
+         library.find("ERR_clear_error", crypto.err_clear_error) &&
+         library.find("ERR_peek_last_error", crypto.err_peek_last_error) &&
+         library.find("ERR_error_string_n", crypto.err_error_string_n);
+}
+
+bool find_signing(const os::DynamicLibrary& library, CryptoLibrary& crypto) {
+  return library.find("PEM_read_bio_PrivateKey", crypto.pem_read_bio_private_key) &&
+         library.find("EVP_PKEY_Q_keygen", crypto.evp_pkey_q_keygen) &&
+         library.find("EVP_DigestSignInit", crypto.evp_digest_sign_init) &&
+         library.find("EVP_DigestSign", crypto.evp_digest_sign) &&
+         library.find("BIO_new", crypto.bio_new) && library.find("BIO_s_mem", crypto.bio_s_mem) &&
+         library.find("BIO_ctrl", crypto.bio_ctrl) &&
+         library.find("PEM_write_bio_PUBKEY", crypto.pem_write_bio_pubkey) &&
+         library.find("PEM_write_bio_PrivateKey", crypto.pem_write_bio_private_key);
 }
 
 bool find_signatures(const os::DynamicLibrary& library, CryptoLibrary& crypto) {
@@ -58,7 +72,7 @@ Result<CryptoLibrary> load_crypto_library(const char* file_name) {
   if (!library) return cannot_use(library.error().message());
   CryptoLibrary crypto{};
   if (!find_sums(*library, crypto) || !find_keys(*library, crypto) ||
-      !find_signatures(*library, crypto)) {
+      !find_signatures(*library, crypto) || !find_signing(*library, crypto)) {
     return cannot_use(std::string{file_name} + " is too old");
   }
   return crypto;
@@ -68,6 +82,15 @@ Result<const CryptoLibrary*> crypto_library() {
   static const Result<CryptoLibrary> library = load_crypto_library(kFileName);
   if (!library) return Error{library.error()};
   return &library.value();
+}
+
+std::string last_openssl_error(const CryptoLibrary& crypto) {
+  const unsigned long code = crypto.err_peek_last_error();
+  if (code == 0) return {};
+  std::array<char, 256> text{};
+  crypto.err_error_string_n(code, text.data(), text.size());
+  crypto.err_clear_error();
+  return text.data();
 }
 
 void OpenSslFree::operator()(BIO* bio) const {

@@ -1,18 +1,38 @@
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/artifact/key_kind.hpp"
 #include "core/artifact/openssl_types.hpp"
 #include "core/artifact/signer.hpp"
 
-/// Included by .cpp files of this folder only.
+/// What signing of any sort needs of a private key, by functions of the loaded libcrypto only.
+/// Errors leave it to the caller to say whose key it is. Included by .cpp files of this folder
+/// only.
 namespace patchbay::artifact {
 
-enum class KeyHalf : std::uint8_t { secret, open };
+struct PrivateKey {
+  const CryptoLibrary* crypto = nullptr;
+  OpenSslPtr<EVP_PKEY> key;
+  KeyTraits traits;
+};
 
-/// The key behind a token's URI. What the returned key needs of the engine it holds on to itself.
-Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, KeyHalf half,
-                                            const PassPhrase& pin);
+/// With the traits of `key`. Error: unsupported, for a kind or size we refuse.
+Result<PrivateKey> checked(const CryptoLibrary& crypto, OpenSslPtr<EVP_PKEY> key);
 
-/// The newest entry of OpenSSL's error queue, which is then empty; empty text when there was none.
-std::string last_openssl_error();
+/// PKCS#8, PKCS#1 or SEC1, also encrypted; `name` is for the prompt. Errors: as
+/// SigningKey::from_pem().
+Result<PrivateKey> decode_private_key(const std::string& name, const std::string& pem,
+                                      const PassPhrase& pass_phrase);
+
+/// As OpenSSL makes it: ECDSA as DER.
+Result<std::vector<unsigned char>> signature_of(const PrivateKey& key, std::string_view message);
+
+/// SubjectPublicKeyInfo. Error: unsupported, when the key (of a token) does not tell it.
+Result<std::string> public_pem_of(const CryptoLibrary& crypto, EVP_PKEY* key);
+/// PKCS#8, not encrypted.
+Result<std::string> private_pem_of(const PrivateKey& key);
 
 }  // namespace patchbay::artifact

@@ -16,7 +16,7 @@ const unsigned char* bytes_of(ByteSpan bytes) {
 /// us and must not be there for whoever looks at the queue next.
 bool verify_digest(const LoadedKey& key, RsaPadding padding, ByteSpan message, ByteSpan signature) {
   const CryptoLibrary& crypto = *key.crypto;
-  const EVP_MD* digest = key.kind == KeyKind::ed25519 ? nullptr : crypto.evp_sha256();
+  const EVP_MD* digest = digest_for(crypto, key.traits.kind);
   const OpenSslPtr<EVP_MD_CTX> context{crypto.evp_md_ctx_new()};
   EVP_PKEY_CTX* key_context = nullptr;
   bool good =
@@ -50,13 +50,14 @@ ByteVector der_of_raw(const CryptoLibrary& crypto, ByteSpan raw) {
 }
 
 bool verify_one(const LoadedKey& key, ByteSpan message, ByteSpan signature) {
-  const bool raw = key.kind == KeyKind::ecdsa && signature.size() == 2 * key.coordinate_bytes;
+  const bool raw =
+      key.traits.kind == KeyKind::ecdsa && signature.size() == 2 * key.traits.coordinate_bytes;
   const ByteVector converted = raw ? der_of_raw(*key.crypto, signature) : ByteVector{};
   return verify_digest(key, RsaPadding::pkcs1, message, raw ? ByteSpan{converted} : signature);
 }
 
 bool is_pss(const LoadedKey& key, ByteSpan message, ByteSpan signature) {
-  return key.kind == KeyKind::rsa && verify_digest(key, RsaPadding::pss, message, signature);
+  return key.traits.kind == KeyKind::rsa && verify_digest(key, RsaPadding::pss, message, signature);
 }
 
 Result<std::vector<ByteVector>> parse_signatures(std::string_view text, const Limits& limits) {

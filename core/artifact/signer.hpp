@@ -22,8 +22,8 @@ using PassPhrase = std::function<Result<std::string>(const std::string& what)>;
 class SigningKey {
  public:
   /// From PEM text: PKCS#8 (also encrypted), PKCS#1 or SEC1 (also in OpenSSL's old encrypted form).
-  /// `name` is what errors call it. Errors: invalid_input (no private key, wrong pass phrase, RSA
-  /// too short), unsupported (another kind or curve, encrypted and no pass phrase to be had).
+  /// `name` is what errors call it. Errors: invalid_input (no private key, wrong pass phrase),
+  /// unsupported (another kind, size or curve, encrypted and no pass phrase to be had).
   static Result<SigningKey> from_pem(std::string name, const std::string& pem,
                                      const PassPhrase& pass_phrase = {});
 

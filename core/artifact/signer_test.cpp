@@ -2,17 +2,9 @@
 
 #include "core/artifact/signer.hpp"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
-
+#include "core/artifact/openssl_key_test.hpp"
 #include "core/artifact/signature.hpp"
 #include "core/os/file.hpp"
-#include "tests/support/result_matchers.hpp"
-#include "tests/support/temp_dir.hpp"
 
 namespace patchbay::artifact {
 namespace {
@@ -24,20 +16,9 @@ using testing::IsOk;
 using testing::IsOkAnd;
 using ::testing::Not;
 using testing::read_text;
-using testing::TempDir;
 using testing::write_text;
 
 constexpr std::string_view kManifest = "the bytes of a manifest\n";
-
-void run(const std::string& command) {
-  std::string output;
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
-  std::array<char, 4096> buffer{};
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), pipe))
-    output.append(buffer.data(), n);
-  ASSERT_EQ(::pclose(pipe), 0) << command << "\n" << output;
-}
 
 PassPhrase answer(std::string text) {
   return [text = std::move(text)](const std::string&) -> Result<std::string> { return text; };
@@ -49,15 +30,7 @@ Result<std::string> verify(const SigningKey& key, const std::string& line) {
   return keyring.verify(as_bytes(kManifest), line, {});
 }
 
-class SignerTest : public ::testing::Test {
- protected:
-  std::string key(const std::string& openssl_arguments) {
-    run("openssl " + openssl_arguments + " -out " + path_);
-    return read_text(path_);
-  }
-  TempDir dir_;
-  std::string path_ = dir_ / "key.pem";
-};
+using SignerTest = OpenSslKeyTest;
 
 struct FormCase {
   std::string name, arguments;
@@ -107,11 +80,13 @@ TEST_F(SignerTest, GivenUnusableKey_WhenLoaded_ThenErrorSaysWhy) {
       (key("genpkey -algorithm ED25519"), path_));
   const std::string encrypted = key("genpkey -algorithm ED25519 -aes256 -pass pass:x");
   for (const auto& [pem, code, message] :
-       {Case{"no key", bad, "not a private key"}, Case{"", bad, "not a private key"},
+       {Case{"-----BEGIN PRIVATE KEY-----\nAAAA\n", bad, "damaged"},
+        Case{"-----BEGIN OPENSSH PRIVATE KEY-----\n", unknown, "OpenSSH"},
+        Case{"no key", bad, "not a private key"}, Case{"", bad, "not a private key"},
         Case{read_text(path_ + ".pub"), bad, "a public key cannot sign"},
-        Case{key("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024"), bad, "1024 bits"},
+        Case{key("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024"), unknown, "1024 bits"},
         Case{key("ecparam -name secp256k1 -genkey"), unknown, "curve"},
-        Case{key("genpkey -algorithm X25519"), unknown, "keys of this kind"},
+        Case{key("genpkey -algorithm X25519"), unknown, "neither RSA"},
         Case{encrypted, unknown, "it is encrypted"}}) {
     EXPECT_THAT(SigningKey::from_pem("my.pem", pem),
                 FailsWith(code, AllOf(HasSubstr("signing key my.pem"), HasSubstr(message))));

@@ -2,11 +2,13 @@
 // them are not in Debian 12, and both keep the key where it is.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include "core/artifact/token_key.hpp"
+
 #include <openssl/engine.h>
 #include <openssl/err.h>
 #include <openssl/ui.h>
 
-#include "core/artifact/private_key.hpp"
+#include "core/artifact/crypto_library.hpp"
 
 namespace patchbay::artifact {
 namespace {
@@ -33,7 +35,8 @@ class StartedEngine {
 };
 
 Error refuse(ErrorCode code, const std::string& what) {
-  const std::string detail = last_openssl_error();
+  const auto crypto = crypto_library();
+  const std::string detail = crypto ? last_openssl_error(**crypto) : "";
   return {code, what + (detail.empty() ? "" : " (" + detail + ")")};
 }
 

@@ -1,16 +1,17 @@
 #include "core/artifact/verification_key.hpp"
 
-#include <array>
-
 namespace patchbay::artifact {
 namespace {
 
-constexpr int kMinRsaBits = 2048;
 constexpr std::string_view kBegin = "-----BEGIN ";
 constexpr std::string_view kPublicKey = "PUBLIC KEY";
 
-Error refuse(ErrorCode code, const std::string& name, const std::string& why) {
-  return {code, "verification key " + printable(name) + ": " + why};
+std::string what(const std::string& name) {
+  return "verification key " + printable(name);
+}
+
+Error refuse(const std::string& name, const std::string& why) {
+  return {ErrorCode::invalid_input, what(name) + ": " + why};
 }
 
 /// "PUBLIC KEY" of "-----BEGIN PUBLIC KEY-----"; empty when there is no PEM block.
@@ -35,18 +36,6 @@ std::string wrong_label(std::string_view label) {
   return text + "convert it with: " + command;
 }
 
-/// Length of a coordinate for the curves we take; 0 for others.
-std::size_t coordinate_bytes(const LoadedKey& key) {
-  std::array<char, 80> group{};
-  if (key.crypto->evp_pkey_get_group_name(key.key.get(), group.data(), group.size(), nullptr) != 1)
-    return 0;
-  const std::string_view name = group.data();
-  if (name == "prime256v1" || name == "P-256") return 32;
-  if (name == "secp384r1" || name == "P-384") return 48;
-  if (name == "secp521r1" || name == "P-521") return 66;
-  return 0;
-}
-
 Result<LoadedKey> decode(const VerificationKey& key) {
   PB_TRY(const CryptoLibrary* crypto, crypto_library());
   const auto size = static_cast<int>(key.pem.size());
@@ -54,25 +43,9 @@ Result<LoadedKey> decode(const VerificationKey& key) {
   OpenSslPtr<EVP_PKEY> decoded{crypto->pem_read_bio_pubkey(bio.get(), nullptr, nullptr, nullptr)};
   crypto->err_clear_error();
   if (!decoded) {
-    return refuse(ErrorCode::invalid_input, key.name, "cannot be decoded; the file is damaged");
+    return refuse(key.name, "cannot be decoded; the file is damaged");
   }
-  return LoadedKey{key.name, KeyKind::rsa, 0, crypto, std::move(decoded)};
-}
-
-Result<LoadedKey> as_rsa(LoadedKey key) {
-  const int bits = key.crypto->evp_pkey_get_bits(key.key.get());
-  if (bits >= kMinRsaBits) return key;
-  return refuse(ErrorCode::unsupported, key.name,
-                "RSA with " + std::to_string(bits) + " bits; at least " +
-                    std::to_string(kMinRsaBits) + " are needed");
-}
-
-Result<LoadedKey> as_ecdsa(LoadedKey key) {
-  key.kind = KeyKind::ecdsa;
-  key.coordinate_bytes = coordinate_bytes(key);
-  if (key.coordinate_bytes != 0) return key;
-  return refuse(ErrorCode::unsupported, key.name,
-                "ECDSA on a curve other than P-256, P-384, P-521");
+  return LoadedKey{key.name, {}, crypto, std::move(decoded)};
 }
 
 }  // namespace
@@ -80,20 +53,11 @@ Result<LoadedKey> as_ecdsa(LoadedKey key) {
 Result<LoadedKey> load_key(const VerificationKey& key) {
   const std::string_view label = first_label(key.pem);
   if (label != kPublicKey) {
-    return refuse(ErrorCode::invalid_input, key.name, wrong_label(label));
+    return refuse(key.name, wrong_label(label));
   }
   PB_TRY(LoadedKey loaded, decode(key));
-  switch (loaded.crypto->evp_pkey_get_base_id(loaded.key.get())) {
-    case EVP_PKEY_RSA:
-      return as_rsa(std::move(loaded));
-    case EVP_PKEY_EC:
-      return as_ecdsa(std::move(loaded));
-    case EVP_PKEY_ED25519:
-      loaded.kind = KeyKind::ed25519;
-      return loaded;
-    default:
-      return refuse(ErrorCode::unsupported, key.name, "neither RSA nor ECDSA nor Ed25519");
-  }
+  PB_TRY(loaded.traits, traits_of(*loaded.crypto, loaded.key.get()).context(what(key.name)));
+  return loaded;
 }
 
 Result<VerificationKey> parse_verification_key(std::string name, std::string pem) {

@@ -3,19 +3,16 @@
 #include <memory>
 #include <string>
 
-#include "core/artifact/crypto_library.hpp"
+#include "core/artifact/key_kind.hpp"
 #include "core/artifact/openssl_types.hpp"
 #include "core/artifact/reader.hpp"
 
 /// Included by .cpp files of this folder only.
 namespace patchbay::artifact {
 
-enum class KeyKind : std::uint8_t { rsa, ecdsa, ed25519 };
-
 struct LoadedKey {
   std::string name;
-  KeyKind kind = KeyKind::rsa;
-  std::size_t coordinate_bytes = 0;  ///< ecdsa: length of r and of s
+  KeyTraits traits;
   const CryptoLibrary* crypto = nullptr;
   OpenSslPtr<EVP_PKEY> key;
 };
