@@ -63,6 +63,9 @@ Result<Event> Driver::perform(const StateRow& facts) {
       return ask_reboot();
     case Action::ask_commit:
       return ask_commit();
+    case Action::ask_consent:
+      PB_CHECK(parts_.consent->ask(facts.state));
+      break;
     case Action::ask_rollback:
       return ask_rollback();
     case Action::ask_reboot_again:

@@ -1,7 +1,5 @@
 #include "core/flow/driver.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <array>
 #include <utility>
 
@@ -33,27 +31,7 @@ bool leads_to_reboot(State state) {
   return after && row(*after).action == Action::reboot;
 }
 
-/// What has become of each payload.
-nlohmann::json payload_results(const Journal& journal) {
-  auto results = nlohmann::json::array();
-  for (const PayloadRecord& payload : journal.payloads) {
-    const bool undone = payload.can_roll_back && (journal.rolled_back || !journal.inconsistent);
-    const std::string_view result = !journal.failed  ? "installed"
-                                    : !payload.begun ? "untouched"
-                                    : undone         ? "rolled-back"
-                                                     : "not-undone";
-    results.push_back({{"type", payload.type}, {"result", result}});
-  }
-  return results;
-}
-
 }  // namespace
-
-std::string_view to_string(End end) {
-  static constexpr std::array<std::string_view, 6> kNames{
-      "committed", "waiting-for-commit", "stopped", "untouched", "rolled-back", "inconsistent"};
-  return kNames.at(static_cast<std::size_t>(end));
-}
 
 Driver::Driver(const Parts& parts, Journal journal, std::set<std::string> stop_before)
     : parts_{parts},
@@ -213,6 +191,7 @@ State Driver::give_up(const StateRow& facts, const std::string& why) {
 }
 
 bool Driver::has_work(const StateRow& facts) const {
+  if (facts.action == Action::ask_consent) return parts_.consent != nullptr;
   const bool is_group = facts.action == Action::scripts || facts.action == Action::scripts_lenient;
   return !is_group || scripts_.any(facts.detail);
 }
@@ -279,16 +258,9 @@ Outcome Driver::finish() {
                   : journal_.inconsistent   ? End::inconsistent
                   : !outcome_.install_began ? End::untouched
                                             : End::rolled_back;
-  nlohmann::json last{{"artifact_name", journal_.artifact_name},
-                      {"payloads", payload_results(journal_)},
-                      {"end", to_string(end)},
-                      {"error", journal_.error},
-                      {"started", journal_.started},
-                      {"ended", utc_now()}};
   store::Transaction transaction;
   erase_journal(transaction);
-  transaction.put(store::kLastUpdate,
-                  last.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  record_end(journal_, end, transaction);
   if (auto status = parts_.store.commit(transaction); !status) {
     parts_.log.warning(
         "the end of the update could not be recorded, the next command repeats its "

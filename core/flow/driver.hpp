@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/artifact/reader.hpp"
+#include "core/flow/consent.hpp"
 #include "core/flow/journal.hpp"
 #include "core/flow/module_set.hpp"
 #include "core/flow/observer.hpp"
@@ -32,6 +33,7 @@ class Driver {
     Observer& observer;
     artifact::Reader* reader = nullptr;          ///< only for a walk that begins with the download
     std::optional<std::uint64_t> artifact_size;  ///< for progress
+    Consent* consent = nullptr;                  ///< nobody: whoever called wants the update
   };
 
   Driver(const Parts& parts, Journal journal, std::set<std::string> stop_before);

@@ -81,6 +81,8 @@ std::string_view in_words(Action action) {
       return "asks: does anybody need a reboot?";
     case Action::ask_commit:
       return "asks: does anything keep the way back open? If not, commits at once";
+    case Action::ask_consent:
+      return "asks whoever ordered the update, where that was a server: is it still wanted?";
     case Action::ask_rollback:
       return "asks: can what has begun be undone?";
     case Action::reboot:

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "core/base/clock.hpp"
 #include "core/store/standalone.hpp"
 
 namespace patchbay::flow {
@@ -67,6 +68,7 @@ Journal journal_from(const json& in) {
   journal.error = in.at("error").get<std::string>();
   journal.boot_id = in.at("boot_id").get<std::string>();
   journal.started = in.at("started").get<std::string>();
+  journal.deployment = in.value("deployment", "");
   return journal;
 }
 
@@ -145,6 +147,20 @@ Result<Journal> from_mender(const store::StandaloneRecord& record) {
   return journal;
 }
 
+/// What has become of each payload.
+json results_of_payloads(const Journal& journal) {
+  auto results = json::array();
+  for (const PayloadRecord& payload : journal.payloads) {
+    const bool undone = payload.can_roll_back && (journal.rolled_back || !journal.inconsistent);
+    const std::string_view result = !journal.failed  ? "installed"
+                                    : !payload.begun ? "untouched"
+                                    : undone         ? "rolled-back"
+                                                     : "not-undone";
+    results.push_back({{"type", payload.type}, {"result", result}});
+  }
+  return results;
+}
+
 }  // namespace
 
 bool Journal::any_begun() const {
@@ -174,6 +190,7 @@ std::string to_json(const Journal& journal) {
            {"boot_id", journal.boot_id},
            {"started", journal.started}};
   if (journal.artifact_group) out["artifact_group"] = *journal.artifact_group;
+  if (!journal.deployment.empty()) out["deployment"] = journal.deployment;
   for (const PayloadRecord& payload : journal.payloads)
     out["payloads"].push_back(to_json(payload));
   // Error texts may quote bytes of a module; what is no UTF-8 must not keep us from journaling.
@@ -226,6 +243,17 @@ void record_journal(const Journal& journal, store::Transaction& transaction) {
 
 void erase_journal(store::Transaction& transaction) {
   transaction.erase(store::kJournal).erase(store::kStandaloneState);
+}
+
+void record_end(const Journal& journal, End end, store::Transaction& transaction) {
+  json last{{"artifact_name", journal.artifact_name},
+            {"payloads", results_of_payloads(journal)},
+            {"end", to_string(end)},
+            {"error", journal.error},
+            {"started", journal.started},
+            {"ended", utc_now()}};
+  if (!journal.deployment.empty()) last["deployment"] = journal.deployment;
+  transaction.put(store::kLastUpdate, last.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace patchbay::flow

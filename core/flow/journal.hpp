@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/result.hpp"
+#include "core/flow/outcome.hpp"
 #include "core/flow/table.hpp"
 #include "core/host/protocol.hpp"
 #include "core/store/provides.hpp"
@@ -47,6 +48,7 @@ struct Journal {
   std::string error;          ///< the first failure, for people
   std::string boot_id;        ///< of the boot in which `state` was entered
   std::string started;        ///< when the update began, UTC, ISO 8601
+  std::string deployment;     ///< the server's name for it; empty: nobody but the caller ordered it
 
   [[nodiscard]] bool any_begun() const;
   [[nodiscard]] bool wants_reboot(host::Reboot kind) const;
@@ -64,5 +66,7 @@ Result<std::optional<Journal>> read_journal(const store::Store& store);
 void record_journal(const Journal& journal, store::Transaction& transaction);
 /// Removes both.
 void erase_journal(store::Transaction& transaction);
+/// Puts into `transaction` how the update has ended, for `status` and for the daemon.
+void record_end(const Journal& journal, End end, store::Transaction& transaction);
 
 }  // namespace patchbay::flow

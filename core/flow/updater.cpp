@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/clock.hpp"
 #include "core/flow/plan.hpp"
 #include "core/host/work_tree.hpp"
 
@@ -11,7 +12,8 @@ namespace {
 Journal journal_of(const artifact::Header& header, const InstallOptions& options) {
   Journal journal;
   journal.mode = options.mode;
-  journal.started = options.started;
+  journal.started = options.started.empty() ? utc_now() : options.started;
+  journal.deployment = options.deployment;
   journal.artifact_name = header.name;
   journal.artifact_group = header.group;
   for (const artifact::PayloadHeader& payload : header.payloads) {
@@ -42,12 +44,13 @@ std::vector<std::string> stop_names() {
   return names;
 }
 
-Updater::Updater(store::Store& store, const Settings& settings, Log& log, Observer& observer)
-    : store_{store}, settings_{settings}, log_{log}, observer_{observer} {
+Updater::Updater(store::Store& store, const Settings& settings, Log& log, Observer& observer,
+                 Consent* consent)
+    : store_{store}, settings_{settings}, log_{log}, observer_{observer}, consent_{consent} {
 }
 
 Driver::Parts Updater::parts() const {
-  return Driver::Parts{store_, settings_, log_, observer_, nullptr, std::nullopt};
+  return Driver::Parts{store_, settings_, log_, observer_, nullptr, std::nullopt, consent_};
 }
 
 Result<std::optional<Journal>> Updater::in_progress() const {
@@ -100,7 +103,7 @@ Result<Outcome> Updater::install(artifact::Reader& reader, std::optional<std::ui
   PB_TRY(const store::Installed installed,
          store::read_installed(store_, settings_.image_artifact_name));
   PB_CHECK(check_plan(reader.header(), installed, settings_));
-  if (is_empty_payload(reader.header())) return record_empty_payload(reader, installed);
+  if (is_empty_payload(reader.header())) return record_empty_payload(reader, installed, options);
 
   const Journal journal = journal_of(reader.header(), options);
   Driver::Parts with_reader = parts();
@@ -165,7 +168,8 @@ Status Updater::check_reversibility(const Journal& journal,
 }
 
 Result<Outcome> Updater::record_empty_payload(artifact::Reader& reader,
-                                              const store::Installed& installed) {
+                                              const store::Installed& installed,
+                                              const InstallOptions& options) {
   PB_TRY(const auto file, reader.next_file(0));
   if (file) return Error{ErrorCode::invalid_input, "an empty payload has a file " + file->name};
   PB_CHECK(reader.finish());
@@ -175,6 +179,9 @@ Result<Outcome> Updater::record_empty_payload(artifact::Reader& reader,
   store::record(store::apply(installed, header.name, header.group,
                              {store::ProvidesChange{payload.provides, payload.clears}}),
                 transaction);
+  Journal journal = journal_of(header, options);
+  journal.payloads.clear();
+  record_end(journal, End::committed, transaction);
   PB_CHECK(store_.commit(transaction).context("record the artifact"));
   Outcome outcome;
   outcome.artifact_name = header.name;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/artifact/reader.hpp"
+#include "core/flow/consent.hpp"
 #include "core/flow/driver.hpp"
 #include "core/flow/journal.hpp"
 #include "core/flow/observer.hpp"
@@ -19,7 +20,8 @@ std::vector<std::string> stop_names();
 
 struct InstallOptions {
   Mode mode = Mode::attended;
-  std::string started{};  ///< when the update began, UTC, ISO 8601; empty: now
+  std::string started{};     ///< when the update began, UTC, ISO 8601; empty: now
+  std::string deployment{};  ///< the server's name for it; empty: no server has ordered it
   std::set<std::string> stop_before;
   enum class Reversibility : std::uint8_t {
     preferred,  ///< payloads without rollback are installed, with a notice
@@ -33,7 +35,9 @@ struct InstallOptions {
 /// says where the update has come to.
 class Updater {
  public:
-  Updater(store::Store& store, const Settings& settings, Log& log, Observer& observer);
+  /// `consent` is whoever ordered the update and may call it off; null: the caller did.
+  Updater(store::Store& store, const Settings& settings, Log& log, Observer& observer,
+          Consent* consent = nullptr);
 
   /// The update in progress: interrupted (`stopped` false) or waiting in front of a state.
   [[nodiscard]] Result<std::optional<Journal>> in_progress() const;
@@ -60,7 +64,8 @@ class Updater {
   [[nodiscard]] Result<Journal> need_update();
   /// Mender 3 has its rootfs-image built in and makes no work tree for it; a module needs one.
   Status provide_trees(const Journal& journal);
-  Result<Outcome> record_empty_payload(artifact::Reader& reader, const store::Installed& installed);
+  Result<Outcome> record_empty_payload(artifact::Reader& reader, const store::Installed& installed,
+                                       const InstallOptions& options);
   Status prepare(const artifact::Header& header, const Journal& journal,
                  const store::Installed& installed);
   Status check_reversibility(const Journal& journal, InstallOptions::Reversibility reversibility);
@@ -69,6 +74,7 @@ class Updater {
   const Settings& settings_;
   Log& log_;
   Observer& observer_;
+  Consent* consent_;
 };
 
 }  // namespace patchbay::flow

@@ -39,6 +39,8 @@ TEST(Updater, GivenAnEmptyPayload_WhenInstalled_ThenOnlyTheStoreChanges) {
   EXPECT_EQ(device.installed().group, "blue");
   EXPECT_EQ(device.installed().provides.at("k"), "v");
   EXPECT_TRUE(device.is_tidy());
+  EXPECT_THAT(device.store->read(store::kLastUpdate).value().value(),
+              AllOf(HasSubstr(R"("end":"committed")"), HasSubstr(R"("payloads":[])")));
 }
 
 TEST(Updater, GivenAnEmptyPayloadWhoseDependsDoNotHold_WhenInstalled_ThenItIsRefused) {
