@@ -22,6 +22,7 @@ inline constexpr std::string_view kStandaloneState = "standalone-state";
 inline constexpr std::string_view kDaemonState = "state";
 inline constexpr std::string_view kJournal = "patchbay-journal";
 inline constexpr std::string_view kLastUpdate = "patchbay-last-update";
+inline constexpr std::string_view kDeployment = "patchbay-deployment";
 
 /// The most a store may hold. LMDB reserves this much address space (neither memory nor disk), so
 /// it fits a 32-bit process; it is far above the largest journal that the limits of an artifact

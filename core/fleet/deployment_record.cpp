@@ -1,0 +1,71 @@
+#include "core/fleet/deployment_record.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/bytes.hpp"
+#include "core/flow/outcome.hpp"
+
+namespace patchbay::fleet {
+namespace {
+
+using nlohmann::json;
+
+/// The text under `name`; empty when there is none.
+std::string text_of(const json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+}  // namespace
+
+std::string_view to_string(DeploymentRecord::Result result) {
+  switch (result) {
+    case DeploymentRecord::Result::success:
+      return "success";
+    case DeploymentRecord::Result::failure:
+      return "failure";
+    case DeploymentRecord::Result::open:
+      break;
+  }
+  return "open";
+}
+
+Result<std::optional<DeploymentRecord>> read_deployment(const store::Store& store) {
+  PB_TRY(const auto text, store.read(store::kDeployment));
+  if (!text) return std::optional<DeploymentRecord>{};
+  const json in = json::parse(*text, nullptr, false);
+  DeploymentRecord record{text_of(in, "id"), text_of(in, "started")};
+  const std::string result = text_of(in, "result");
+  for (const auto known : {DeploymentRecord::Result::success, DeploymentRecord::Result::failure}) {
+    if (result == to_string(known)) record.result = known;
+  }
+  const bool is_known = result == to_string(record.result);
+  if (!record.id.empty() && is_known) return std::optional{std::move(record)};
+  return Error{ErrorCode::invalid_input,
+               "the store's key patchbay-deployment is damaged: \"" + printable(*text) + "\""};
+}
+
+Status record_deployment(store::Store& store, const DeploymentRecord& record) {
+  const json out{
+      {"id", record.id}, {"started", record.started}, {"result", to_string(record.result)}};
+  store::Transaction transaction;
+  transaction.put(store::kDeployment, out.dump(-1, ' ', false, json::error_handler_t::replace));
+  return store.commit(transaction).context("record the deployment");
+}
+
+Status erase_deployment(store::Store& store) {
+  store::Transaction transaction;
+  transaction.erase(store::kDeployment);
+  return store.commit(transaction).context("forget the deployment");
+}
+
+bool has_committed(const store::Store& store, const std::string& started) {
+  const auto text = store.read(store::kLastUpdate);
+  if (!text || !*text || started.empty()) return false;
+  const json last = json::parse(**text, nullptr, false);
+  return text_of(last, "started") == started &&
+         text_of(last, "end") == flow::to_string(flow::End::committed);
+}
+
+}  // namespace patchbay::fleet

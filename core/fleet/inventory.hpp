@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/base/log.hpp"
+#include "core/fleet/attributes.hpp"
+
+namespace patchbay::fleet {
+
+struct InventorySettings {
+  std::string directory;  ///< Mender's /usr/share/mender/inventory; need not be there
+  std::vector<std::string> environment;  ///< of the scripts
+};
+
+/// What all inventory scripts (`mender-inventory-*`, executable) say, in the order of their names,
+/// with `own` over it. A script that fails is missing from it, with a warning.
+Attributes collect_inventory(const InventorySettings& settings, const Attributes& own, Log& log);
+
+/// The body of a report: a JSON array of name and value, sorted by name.
+std::string inventory_body(const Attributes& inventory);
+
+}  // namespace patchbay::fleet

@@ -1,0 +1,39 @@
+#include "core/fleet/server_consent.hpp"
+
+#include <utility>
+
+namespace patchbay::fleet {
+
+ServerConsent::ServerConsent(const Parts& parts, std::string deployment, Backoff backoff)
+    : parts_{parts}, deployment_{std::move(deployment)}, backoff_{backoff} {
+}
+
+Status ServerConsent::ask(flow::State state) {
+  if (state == flow::State::consent_commit) return confirm();
+  return tell(state == flow::State::consent_reboot ? Progress::rebooting : Progress::installing);
+}
+
+Status ServerConsent::tell(Progress progress) {
+  auto told = parts_.deployments.report(deployment_, progress);
+  if (told) return Done{};
+  if (told.error().code() == ErrorCode::conflict) return told;
+  parts_.log.warning("going on without it: " + told.error().message());
+  return Done{};
+}
+
+Status ServerConsent::confirm() {
+  parts_.server.forget();
+  backoff_.reset();
+  for (;;) {
+    auto told = parts_.deployments.report(deployment_, Progress::installing);
+    if (told || told.error().code() == ErrorCode::conflict) return told;
+    const auto asked = parts_.server.wait_asked();
+    const auto wait = asked ? asked : backoff_.next();
+    if (!wait) return std::move(told).context("the server was not reached before the commit");
+    parts_.log.warning(told.error().message() + "; trying again in " +
+                       std::to_string(wait->count()) + " s, before the commit");
+    parts_.pause(*wait);
+  }
+}
+
+}  // namespace patchbay::fleet
