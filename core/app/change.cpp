@@ -1,12 +1,10 @@
 #include <memory>
 
-#include "core/app/commands.hpp"
-#include "core/app/console.hpp"
-#include "core/app/deployment_log.hpp"
 #include "core/app/interruption.hpp"
+#include "core/app/workplace.hpp"
 #include "core/base/clock.hpp"
+#include "core/fleet/deployment_record.hpp"
 #include "core/flow/plan.hpp"
-#include "core/flow/updater.hpp"
 
 /// Commands that change the device.
 namespace patchbay::app {
@@ -15,35 +13,20 @@ namespace {
 using flow::Outcome;
 using flow::Updater;
 
-/// The device's data, held and open for change, with the flow over it.
-class Workplace {
- public:
-  static Result<std::unique_ptr<Workplace>> open(const Session& session) {
-    PB_TRY(os::FileLock lock, session.device.lock(session.options.command));
-    PB_TRY(store::Store store, session.device.open_store(store::Access::read_write));
-    if (session.options.face == Face::patchbay) tell_when_interrupted();
-    return std::unique_ptr<Workplace>{new Workplace{session, std::move(lock), std::move(store)}};
-  }
+Result<std::unique_ptr<Workplace>> open_workplace(const Session& session) {
+  PB_TRY(auto workplace, Workplace::open(session));
+  if (session.options.face == Face::patchbay) tell_when_interrupted();
+  return workplace;
+}
 
-  Updater& updater() { return updater_; }
-  store::Store& store() { return store_; }
-  Console& console() { return console_; }
-  DeploymentLog& log() { return log_; }
-
- private:
-  Workplace(const Session& session, os::FileLock lock, store::Store store)
-      : lock_{std::move(lock)},
-        store_{std::move(store)},
-        log_{session.device.log_directory(), session.log},
-        console_{session.options.json ? Console::Style::quiet : Console::style_of_stderr(), log_},
-        updater_{store_, session.device.settings(), log_, console_} {}
-
-  os::FileLock lock_;
-  store::Store store_;
-  DeploymentLog log_;
-  Console console_;
-  Updater updater_;
-};
+/// A deployment that a server has ordered goes the server's way: nobody else goes on with it.
+Result<std::optional<std::string>> deployment_under_way(const store::Store& store) {
+  PB_TRY(const auto deployment, fleet::read_deployment(store));
+  const bool is_open = deployment && deployment->result == fleet::DeploymentRecord::Result::open;
+  if (!is_open) return std::optional<std::string>{};
+  return std::optional{"the deployment " + printable(deployment->id) +
+                       " of the server is under way; 'patchbay daemon' goes on with it"};
+}
 
 int present(const Session& session, Workplace& workplace, Request request,
             const Result<Outcome>& result) {
@@ -63,11 +46,23 @@ bool leaves_to_a_person(const Session& session, const flow::Journal& journal) {
          journal.state == flow::State::commit_enter;
 }
 
+/// At every boot `resume` looks for work, and finds none of its own then.
+int leave_to_the_daemon(const Session& session, Request request, const std::string& why) {
+  if (request != Request::resume) {
+    return session.presenter.refused(request, Error{ErrorCode::conflict, why});
+  }
+  session.log.warning(why);
+  return session.presenter.nothing_to_do();
+}
+
 /// Opens the workplace, answers "nothing to do", and hands an update in progress to `act`.
 template <typename Act>
 int with_update(const Session& session, Request request, Act act) {
-  auto workplace = Workplace::open(session);
+  auto workplace = open_workplace(session);
   if (!workplace) return session.presenter.refused(request, workplace.error());
+  const auto deployment = deployment_under_way((*workplace)->store());
+  if (!deployment) return session.presenter.refused(request, deployment.error());
+  if (*deployment) return leave_to_the_daemon(session, request, **deployment);
   Updater& updater = (*workplace)->updater();
   const auto pending = updater.in_progress();
   if (!pending) return session.presenter.refused(request, pending.error());
@@ -77,7 +72,7 @@ int with_update(const Session& session, Request request, Act act) {
   if (request == Request::resume && leaves_to_a_person(session, **pending)) {
     return session.presenter.waits_for_commit((*pending)->artifact_name);
   }
-  (*workplace)->log().go_on((*pending)->started);
+  (*workplace)->log().go_on(log_id((*pending)->deployment, (*pending)->started));
   if (request != Request::resume && !(*pending)->stopped) {
     auto recovered = updater.recover();
     if (!recovered) return session.presenter.refused(request, recovered.error());
@@ -91,11 +86,13 @@ int with_update(const Session& session, Request request, Act act) {
 /// Whether an interrupted update is finished before a new one. Mender's name refuses instead,
 /// unless only a download was interrupted.
 Status clear_the_way(const Session& session, Workplace& workplace) {
+  PB_TRY(const auto deployment, deployment_under_way(workplace.store()));
+  if (deployment) return Error{ErrorCode::conflict, *deployment};
   PB_TRY(const auto pending, workplace.updater().in_progress());
   if (!pending || pending->stopped) return Done{};
   const bool only_download = flow::row(pending->state).record.empty();
   if (session.options.face != Face::patchbay && !only_download) return Done{};
-  workplace.log().go_on(pending->started);
+  workplace.log().go_on(log_id(pending->deployment, pending->started));
   PB_TRY(const auto recovered, workplace.updater().recover());
   if (recovered && !only_download) session.presenter.recovered(*recovered);
   return Done{};
@@ -110,7 +107,7 @@ Result<Outcome> install_from(const Session& session, Workplace& workplace, ByteS
   flow::InstallOptions options;
   options.started = utc_now();
   PB_TRY(const auto pending, workplace.updater().in_progress());
-  if (!pending) workplace.log().begin(options.started);
+  if (!pending) workplace.log().begin(log_id("", options.started));
   workplace.log().debug("installing \"" + printable(header.name) + "\"");
   options.mode = session.options.unattended ? flow::Mode::unattended : flow::Mode::attended;
   options.stop_before = session.options.stop_before;
@@ -131,7 +128,7 @@ Result<Outcome> install_into(const Session& session, Workplace& workplace) {
 }  // namespace
 
 int install(const Session& session) {
-  auto workplace = Workplace::open(session);
+  auto workplace = open_workplace(session);
   if (!workplace) return session.presenter.refused(Request::install, workplace.error());
   return present(session, **workplace, Request::install, install_into(session, **workplace));
 }

@@ -21,6 +21,12 @@ int commit(const Session& session);
 int roll_back(const Session& session);
 int resume(const Session& session);
 
+// Commands of a device that has a server.
+int daemon(const Session& session);          ///< until a signal ends it
+int check_update(const Session& session);    ///< has the running daemon look for a deployment
+int send_inventory(const Session& session);  ///< has it report the inventory
+int make_key(const Session& session);        ///< "bootstrap" of Mender's client up to 3.x
+
 // Commands that look.
 int show_artifact(const Session& session);
 int show_provides(const Session& session);

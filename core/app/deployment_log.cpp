@@ -13,6 +13,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
+#include "core/fetch/url.hpp"
 #include "core/os/file.hpp"
 
 namespace patchbay::app {
@@ -21,15 +22,8 @@ namespace {
 constexpr std::string_view kPrefix = "deployments.";
 constexpr std::string_view kSuffix = ".log";
 constexpr std::size_t kNumberLength = 4;
-/// Left for the line that says the log is full.
-constexpr std::uint64_t kLastLine = 200;
-
-/// An update without a server has no number of its own; when it began is as good.
-std::string id_of(const std::string& started) {
-  std::string id = "local-" + started;
-  id.erase(std::remove(id.begin(), id.end(), ':'), id.end());
-  return id;
-}
+/// Left for warnings and errors: why an update failed comes after all that its modules had to say.
+constexpr std::uint64_t kRoomForErrors = 50'000;
 
 std::string file_name(unsigned number, std::string_view rest) {
   std::array<char, 8> digits{};
@@ -91,15 +85,15 @@ DeploymentLog::DeploymentLog(std::string directory, Log& run_log)
     : directory_{std::move(directory)}, run_log_{run_log} {
 }
 
-void DeploymentLog::begin(const std::string& started) {
+void DeploymentLog::begin(const std::string& id) {
   const std::scoped_lock lock{mutex_};
   renumber(directory_);
-  open(os::join(directory_, file_name(0, "." + id_of(started) + std::string{kSuffix})));
+  open(os::join(directory_, file_name(0, "." + id + std::string{kSuffix})));
 }
 
-void DeploymentLog::go_on(const std::string& started) {
-  const auto path = find_deployment_log(directory_, started);
-  if (!path) return begin(started);
+void DeploymentLog::go_on(const std::string& id) {
+  const auto path = find_deployment_log(directory_, id);
+  if (!path) return begin(id);
   const std::scoped_lock lock{mutex_};
   open(*path);
 }
@@ -130,15 +124,20 @@ void DeploymentLog::write(LogLevel level, std::string_view message) {
 }
 
 void DeploymentLog::append(LogLevel level, std::string_view message) {
-  std::string line = line_of(level, message);
-  const bool is_last = line.size() + kLastLine > room_;
-  if (is_last) line = line_of(LogLevel::warning, "this log is full; nothing more is kept");
+  const std::string line = line_of(level, message);
+  if (level >= LogLevel::warning || line.size() + kRoomForErrors <= room_) return put(line);
+  if (is_full_) return;
+  is_full_ = true;
+  put(line_of(LogLevel::warning,
+              "this log is full; from here on only warnings and errors are kept"));
+}
+
+void DeploymentLog::put(const std::string& line) {
   if (line.size() > room_) return file_.reset();
   room_ -= line.size();
   if (auto status = os::write_all(file_.get(), as_bytes(line)); !status) {
-    return give_up(status.error().message());
+    give_up(status.error().message());
   }
-  if (is_last) file_.reset();
 }
 
 void DeploymentLog::give_up(const std::string& why) {
@@ -146,10 +145,19 @@ void DeploymentLog::give_up(const std::string& why) {
   run_log_.warning("no log of this update is kept: " + why);
 }
 
+/// A server's name may hold anything, a file's may not.
+std::string log_id(const std::string& deployment, const std::string& started) {
+  if (!deployment.empty()) return fetch::percent_encoded(deployment);
+  if (started.empty()) return {};
+  std::string id = "local-" + started;
+  id.erase(std::remove(id.begin(), id.end(), ':'), id.end());
+  return id;
+}
+
 std::optional<std::string> find_deployment_log(const std::string& directory,
-                                               const std::string& started) {
-  if (started.empty()) return std::nullopt;
-  const std::string rest = "." + id_of(started) + std::string{kSuffix};
+                                               const std::string& id) {
+  if (id.empty()) return std::nullopt;
+  const std::string rest = "." + id + std::string{kSuffix};
   for (const std::string& name : logs_in(directory)) {
     if (rest_of(name) == rest) return os::join(directory, name);
   }

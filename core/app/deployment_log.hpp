@@ -26,17 +26,17 @@ class DeploymentLog final : public Log {
   /// Writes nothing but to `run_log` until an update has begun or goes on.
   DeploymentLog(std::string directory, Log& run_log);
 
-  /// Starts the file of an update that began at `started` (journal), renumbers the others and
-  /// removes the oldest.
-  void begin(const std::string& started);
-  /// Goes on in the file of the update that began at `started`; starts it when it is not there.
-  void go_on(const std::string& started);
+  /// Starts the file of the update `id` (log_id), renumbers the others and removes the oldest.
+  void begin(const std::string& id);
+  /// Goes on in the file of the update `id`; starts it when it is not there.
+  void go_on(const std::string& id);
 
   void write(LogLevel level, std::string_view message) override;
 
  private:
   void open(const std::string& path);
   void append(LogLevel level, std::string_view message);
+  void put(const std::string& line);
   void give_up(const std::string& why);
 
   std::string directory_;
@@ -44,10 +44,14 @@ class DeploymentLog final : public Log {
   std::mutex mutex_;
   UniqueFd file_;
   std::uint64_t room_ = 0;  ///< bytes that may still be written
+  bool is_full_ = false;    ///< but for warnings and errors
 };
 
-/// Path of the log of the update that began at `started`; nothing when there is none.
-std::optional<std::string> find_deployment_log(const std::string& directory,
-                                               const std::string& started);
+/// Names the log of an update: the server's name of its deployment, or, where no server has ordered
+/// it (`deployment` is empty), when it began. Empty when nothing is known of it.
+std::string log_id(const std::string& deployment, const std::string& started);
+
+/// Path of the log of the update `id`; nothing when there is none.
+std::optional<std::string> find_deployment_log(const std::string& directory, const std::string& id);
 
 }  // namespace patchbay::app

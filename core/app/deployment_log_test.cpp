@@ -47,7 +47,7 @@ class DeploymentLogTest : public ::testing::Test {
 
 TEST_F(DeploymentLogTest, GivenAnUpdate_WhenLogged_ThenEachLineIsARecordOfMendersShape) {
   DeploymentLog log{directory_ / "logs", run_};
-  log.begin("2026-11-22T02:15:30Z");
+  log.begin(log_id("", "2026-11-22T02:15:30Z"));
 
   log.error("module says \"no\"\tand \xff");
   log.debug("entering install");
@@ -63,6 +63,12 @@ TEST_F(DeploymentLogTest, GivenAnUpdate_WhenLogged_ThenEachLineIsARecordOfMender
   EXPECT_THAT(run_.records(), SizeIs(2)) << "the log of the run gets everything, too";
 }
 
+TEST(LogId, GivenADeployment_WhenNamed_ThenTheServersNameIsMadeFitForAFile) {
+  EXPECT_EQ(log_id("c5e37ef5-160e", "2026-11-22T01:00:00Z"), "c5e37ef5-160e");
+  EXPECT_EQ(log_id("../a b", ""), "..%2Fa%20b");
+  EXPECT_EQ(log_id("", ""), "");
+}
+
 TEST_F(DeploymentLogTest, GivenNoUpdate_WhenLogged_ThenNoFile) {
   DeploymentLog log{directory_ / "logs", run_};
   log.error("refused");
@@ -70,7 +76,7 @@ TEST_F(DeploymentLogTest, GivenNoUpdate_WhenLogged_ThenNoFile) {
 }
 
 TEST_F(DeploymentLogTest, GivenAnUpdateThatGoesOnLater_ThenItsFileIsAppendedTo) {
-  const std::string first = "2026-11-22T01:00:00Z";
+  const std::string first = log_id("", "2026-11-22T01:00:00Z");
   {
     DeploymentLog log{directory_ / "logs", run_};
     log.begin(first);
@@ -95,7 +101,7 @@ TEST_F(DeploymentLogTest, GivenManyUpdates_ThenTheNewestFiveAreKeptAndForeignFil
   write_text(directory_ / "logs/deployments.notes.log", "mine");
   for (int hour = 10; hour < 17; ++hour) {
     DeploymentLog log{directory_ / "logs", run_};
-    log.begin("2026-11-22T" + std::to_string(hour) + ":00:00Z");
+    log.begin(log_id("", "2026-11-22T" + std::to_string(hour) + ":00:00Z"));
     log.info("x");
   }
   EXPECT_THAT(names(), ElementsAre("deployments.0000.local-2026-11-22T160000Z.log",
@@ -121,6 +127,20 @@ TEST_F(DeploymentLogTest, GivenAModuleThatFloods_ThenTheFileIsBoundedAndSaysSo) 
   for (int i = 0; i < 300; ++i)
     log.info(std::string(10'000, 'x'));
   EXPECT_LE(fs::file_size(*path), DeploymentLog::kMaxFileBytes);
+}
+
+TEST_F(DeploymentLogTest, GivenAModuleThatFloods_ThenErrorsAreStillKept) {
+  DeploymentLog log{directory_ / "logs", run_};
+  log.begin("1");
+  for (int i = 0; i < 300; ++i)
+    log.info(std::string(10'000, 'x'));
+  log.error("the module failed");
+  EXPECT_EQ(records(names().front()).back().at("message"), "the module failed");
+
+  for (int i = 0; i < 300; ++i)
+    log.error(std::string(10'000, 'x'));
+  EXPECT_LE(fs::file_size(std::string{directory_ / ("logs/" + names().front())}),
+            DeploymentLog::kMaxFileBytes);
 }
 
 TEST_F(DeploymentLogTest, GivenAPlaceThatCannotBeWritten_ThenTheRunGoesOnWithAWarning) {

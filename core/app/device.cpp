@@ -192,6 +192,10 @@ Error with_way_in(const Error& error, const std::string& datastore) {
 
 }  // namespace
 
+std::string data_directory() {
+  return from_environment("MENDER_DATA_DIR", "/usr/share/mender");
+}
+
 ConfigPaths config_paths(const Options& options) {
   ConfigPaths paths;
   paths.main = options.config.value_or(os::join(conf_directory(), "mender.conf"));

@@ -48,6 +48,9 @@ class Device {
   flow::Settings settings_;
 };
 
+/// Where Mender's packages put what they bring along: identity and inventory scripts.
+std::string data_directory();
+
 /// Places of configuration files for these options and this environment.
 ConfigPaths config_paths(const Options& options);
 

@@ -4,6 +4,7 @@
 #include "core/app/deployment_log.hpp"
 #include "core/app/named_files.hpp"
 #include "core/app/print.hpp"
+#include "core/fleet/deployment_record.hpp"
 #include "core/flow/journal.hpp"
 #include "core/store/provides.hpp"
 
@@ -73,6 +74,7 @@ struct DeviceStatus {
   std::optional<std::string> at_work;  ///< the command that has the pending update in hand
   json last;                           ///< null when no update has ended yet
   std::optional<std::string> log;      ///< path of the log of the pending update, or of the last
+  std::optional<fleet::DeploymentRecord> deployment;  ///< that the server has not heard the end of
 };
 
 /// The text under `name`; whoever wrote the store, a wrong type is no reason to fail.
@@ -99,7 +101,9 @@ Result<DeviceStatus> read_status(const Session& session) {
   if (status.last.is_discarded()) status.last = nullptr;
   status.log = find_deployment_log(
       session.device.log_directory(),
-      status.pending ? status.pending->started : text_of(status.last, "started"));
+      status.pending ? log_id(status.pending->deployment, status.pending->started)
+                     : log_id(text_of(status.last, "deployment"), text_of(status.last, "started")));
+  PB_TRY(status.deployment, fleet::read_deployment(store));
   return status;
 }
 
@@ -117,6 +121,13 @@ void print_last_update(const json& last) {
   }
   const std::string cause = text_of(last, "error");
   if (!cause.empty()) print("  cause: " + cause);
+}
+
+std::string in_words(const fleet::DeploymentRecord& deployment) {
+  const bool is_open = deployment.result == fleet::DeploymentRecord::Result::open;
+  return printable(deployment.id) + (is_open ? ", under way"
+                                             : ", ended, the server has not heard of its " +
+                                                   std::string{to_string(deployment.result)});
 }
 
 void print_status(const DeviceStatus& status) {
@@ -138,6 +149,7 @@ void print_status(const DeviceStatus& status) {
     print("Pending:     nothing");
   }
   if (status.last.is_object()) print_last_update(status.last);
+  if (status.deployment) print("Deployment:  " + in_words(*status.deployment));
   if (status.log) print("Log:         " + printable(*status.log));
 }
 
@@ -147,8 +159,13 @@ json status_json(const DeviceStatus& status) {
            {"provides", store::all_provides(status.installed)},
            {"pending", nullptr},
            {"last_update", status.last},
-           {"log", nullptr}};
+           {"log", nullptr},
+           {"deployment", nullptr}};
   if (status.log) out["log"] = *status.log;
+  if (status.deployment) {
+    out["deployment"] = {{"id", status.deployment->id},
+                         {"result", fleet::to_string(status.deployment->result)}};
+  }
   if (status.pending) out["pending"] = pending_json(*status.pending, status.at_work);
   return out;
 }

@@ -33,9 +33,6 @@ std::optional<LogLevel> level_of(std::string_view name) {
   return found->level;
 }
 
-/// Commands of the reference clients that only make sense with a server.
-constexpr std::array kServerCommands{"daemon", "check-update", "send-inventory", "bootstrap"};
-
 void add_global_options(CLI::App& app, Options& options) {
   app.add_option("-c,--config", options.config, "Main configuration file")->type_name("FILE");
   app.add_option("-b,--fallback-config", options.fallback_config,
@@ -128,17 +125,18 @@ void add_patchbay_commands(CLI::App& app, Options& options) {
   add_command(config, "check", "Errors and doubtful entries; exit code 1 when there are errors");
 }
 
-/// What Mender's client up to 3.x took and what means nothing without a server and a syslog.
+/// What Mender's client up to 3.x took beside.
 void add_old_mender_options(CLI::App& app) {
+  add_command(app, "bootstrap", "Make the key by which servers know the device, if there is none");
   app.add_flag("--no-syslog")->description("No effect");
   app.add_flag("-F,--forcebootstrap")->description("No effect");
   app.add_option("--passphrase-file")->description("No effect")->type_name("FILE");
 }
 
 void add_server_commands(CLI::App& app) {
-  for (const char* const name : kServerCommands) {
-    add_command(app, name, "Needs a server, which this version does not talk to");
-  }
+  add_command(app, "daemon", "Do what the configured server orders, until a signal ends it");
+  add_command(app, "check-update", "Have the daemon look for a deployment now");
+  add_command(app, "send-inventory", "Have the daemon report the inventory now");
 }
 
 std::string command_of(const CLI::App& app) {
@@ -235,11 +233,8 @@ std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* a
   app.add_flag("-v,--version", print_version, "Print the version");
   add_global_options(app, options);
   add_update_commands(app, options);
-  if (options.face == Face::patchbay) {
-    add_patchbay_commands(app, options);
-  } else {
-    add_server_commands(app);
-  }
+  add_server_commands(app);
+  if (options.face == Face::patchbay) add_patchbay_commands(app, options);
   if (options.face == Face::mender) add_old_mender_options(app);
   if (options.face == Face::patchbay) {
     for (CLI::App* command : app.get_subcommands(nullptr))

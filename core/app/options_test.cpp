@@ -91,6 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
         GoodLine{
             "RebootExitCode", {"mender-update", "install", "--reboot-exit-code", "a"}, "install"},
         GoodLine{"ServerCommand", {"mender-update", "daemon"}, "daemon"},
+        GoodLine{"OurServerCommand", {"patchbay", "daemon"}, "daemon"},
         GoodLine{"CheckUpdate", {"mender", "check-update"}, "check-update"}),
     [](const auto& test) { return test.param.name; });
 
@@ -157,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
                 1,
                 "--unattended"},
         BadLine{"OurCommandUnderMendersName", {"mender-update", "status"}, 1, "status"},
-        BadLine{"MendersCommandUnderOurName", {"patchbay", "daemon"}, 64, "daemon"}),
+        BadLine{"MendersCommandUnderOurName", {"patchbay", "bootstrap"}, 64, "bootstrap"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Options, GivenGlobalOptionsBeforeOrAfterTheCommand_WhenParsed_ThenTheyMeanTheSame) {

@@ -22,6 +22,10 @@ constexpr std::array kCommands{
     Command{"commit", commit, Request::commit},
     Command{"rollback", roll_back, Request::rollback},
     Command{"resume", resume, Request::resume},
+    Command{"daemon", daemon, std::nullopt},
+    Command{"check-update", check_update, std::nullopt},
+    Command{"send-inventory", send_inventory, std::nullopt},
+    Command{"bootstrap", make_key, std::nullopt},
     Command{"show-artifact", show_artifact, std::nullopt},
     Command{"show-provides", show_provides, std::nullopt},
     Command{"status", status, std::nullopt},
@@ -35,9 +39,7 @@ int run_command(const Options& options, Log& log, Presenter& presenter) {
       std::find_if(kCommands.begin(), kCommands.end(),
                    [&](const Command& candidate) { return candidate.name == options.command; });
   if (command == kCommands.end()) {
-    return presenter.failed(Error{ErrorCode::unsupported,
-                                  options.command + " needs a server, and this version works "
-                                                    "without one; use install with a file or URL"});
+    return presenter.failed(Error{ErrorCode::internal, "nothing does \"" + options.command + "\""});
   }
   auto device = Device::open(options, log);
   if (!device && command->request) return presenter.refused(*command->request, device.error());

@@ -71,6 +71,9 @@ class Packages(unittest.TestCase):
         self.assertIn("is in order", system.run("patchbay config check"))
         link = system.path("etc/systemd/system/multi-user.target.wants/patchbay-resume.service")
         self.assertTrue(os.path.islink(link), "the unit that finishes updates is not enabled")
+        self.assertFalse(os.path.lexists(link.replace("resume", "daemon")), "a device without a server has a daemon")
+        self.assertIn("no server is configured", system.run("patchbay daemon 2>&1", code=1))
+        system.run("test -f /lib/systemd/system/patchbay-daemon.service")
 
     def update(self, system):
         parts = {"app.conf": "colour=blue\n", "dest_dir": "/srv", "filename": "app.conf", "permissions": "640"}

@@ -421,8 +421,9 @@ class UnderItsName(scenario.Scenario):
                 self.assertIn("Could not fulfill request:", self.says(*arguments, code=code).stderr)
 
     def test_commands_that_need_a_server_say_so(self):
-        for command in ("check-update", "send-inventory", "daemon"):
-            self.assertIn("server", self.says(command, code=1).stderr)
+        self.assertIn("no server is configured: set ServerURL in", self.says("daemon", code=1).stderr)
+        for command in ("check-update", "send-inventory"):
+            self.assertIn("no daemon is running", self.says(command, code=1).stderr)
 
     def test_global_options_before_and_after_the_command(self):
         new = self.device.artifact()

@@ -74,6 +74,16 @@ bool is_shown(const Key& key, const Config& config) {
   return true;
 }
 
+/// Two keys of which neither is of use without the other.
+Status check_pair(const Config& config, const std::string& one, const std::string& value,
+                  const std::string& other, const std::string& other_value) {
+  if (value.empty() == other_value.empty()) return Done{};
+  const std::string& given = value.empty() ? other : one;
+  const std::string& missing = value.empty() ? one : other;
+  return Error{ErrorCode::invalid_input, config.origins.at(given) + ": " + given + " needs " +
+                                             missing + " beside it, which is not set"};
+}
+
 }  // namespace
 
 Result<Config> load_config(const ConfigPaths& paths) {
@@ -84,6 +94,8 @@ Result<Config> load_config(const ConfigPaths& paths) {
   PB_CHECK(read_into(config, paths.fallback, presence(paths.fallback_required)));
   PB_CHECK(read_into(config, paths.main, presence(paths.main_required)));
   PB_CHECK(read_into(config, paths.yaml, Presence::optional));
+  PB_CHECK(check_pair(config, "HttpsClient.Certificate", config.https_client_certificate,
+                      "HttpsClient.Key", config.https_client_key));
   return config;
 }
 

@@ -108,7 +108,7 @@ TEST_F(ConfigTest, GivenSecret_WhenShown_ThenMasked) {
 }
 
 TEST_F(ConfigTest, GivenKeysInAnyLetterCase_WhenLoaded_ThenKnown) {
-  auto config = load(R"({"serverurl": "https://a", "HTTPSCLIENT": {"key": "/k"}})");
+  auto config = load(R"({"serverurl": "https://a", "HTTPSCLIENT": {"key": "/k", "certificate": "/c"}})");
 
   ASSERT_THAT(config, IsOk());
   EXPECT_THAT(config->warnings, IsEmpty());
@@ -254,6 +254,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"TooMany", "{\"RetryDownloadCount\": 10001}", {"1 to 10000"}},
         BadConfig{"TooFew", "{\"RetryDownloadCount\": 0}", {"1 to 10000"}},
         BadConfig{"Huge", "{\"ModuleTimeoutSeconds\": 99999999999999999999}", {"want 0 to"}},
+        BadConfig{"HalfAClientCertificate",
+                  "{\"HttpsClient\": {\"Key\": \"/k\"}}",
+                  {":1", "HttpsClient.Key needs HttpsClient.Certificate"}},
         BadConfig{"SectionAsString", "{\"HttpsClient\": \"x\"}", {"HttpsClient", "an object"}},
         BadConfig{"Tier", "{\"DeviceTier\": \"huge\"}", {"standard, system or micro"}},
         BadConfig{"LogLevel", "{\"DaemonLogLevel\": \"loud\"}", {"loud"}}),

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/app/commands.hpp"
+#include "core/app/wakeups.hpp"
+#include "core/base/log.hpp"
+#include "core/fleet/deployment_record.hpp"
+#include "core/fleet/deployments.hpp"
+#include "core/fleet/server.hpp"
+#include "core/fleet/server_consent.hpp"
+#include "core/fleet/timer.hpp"
+#include "core/flow/outcome.hpp"
+#include "core/flow/scripts.hpp"
+
+/// Internal to core/app.
+namespace patchbay::app {
+
+class Workplace;
+
+/// Does what a server orders: looks for deployments and reports the inventory, each at its
+/// interval, and carries deployments out, across reboots and power cuts. One thread.
+class Daemon {
+ public:
+  /// The session's device has at least one server and a key.
+  Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups);
+
+  /// Until somebody asks for the end.
+  void run();
+
+ private:
+  bool run_scripts(std::string_view group);
+  bool begin_sync();
+  bool end_sync(bool worked);
+
+  void report_inventory();
+  Status send_inventory();
+
+  void poll();
+  bool is_occupied();
+  Result<std::optional<fleet::Offer>> ask();
+  Result<std::optional<fleet::Offer>> provides_and_ask();
+  [[nodiscard]] Result<store::Provides> provides() const;
+
+  void carry_out(const fleet::Offer& offer);
+  Status install_on_record(const fleet::Offer& offer, fleet::DeploymentRecord& record,
+                           flow::Consent& consent);
+  Result<flow::Outcome> install(Workplace& workplace, const fleet::Offer& offer,
+                                const fleet::DeploymentRecord& record);
+  fleet::ServerConsent consent_to(const std::string& deployment);
+
+  /// Goes on with a deployment that is on record, and tells the server how it has ended. Whether
+  /// that is behind us; why not has been logged.
+  bool settle();
+  [[nodiscard]] Result<std::optional<fleet::DeploymentRecord>> read_record() const;
+  Status go_on(fleet::DeploymentRecord& record);
+  void end(Workplace& workplace, fleet::DeploymentRecord& record,
+           fleet::DeploymentRecord::Result ending);
+  bool deliver(const fleet::DeploymentRecord& record);
+  Status report_result(const fleet::DeploymentRecord& record);
+  Status send_log(const fleet::DeploymentRecord& record);
+
+  const Session& session_;
+  Log& log_;
+  fleet::Server& server_;
+  fleet::Deployments deployments_;
+  flow::Scripts scripts_;
+  Wakeups& wakeups_;
+  fleet::Timer poll_timer_;
+  fleet::Timer inventory_timer_;
+  std::string inventory_sent_;      // the last report that was taken
+  unsigned inventory_sent_in_ = 0;  // the login in which it was
+  unsigned inventory_tried_in_ = 0;
+};
+
+}  // namespace patchbay::app

@@ -1,0 +1,134 @@
+#include <csignal>
+
+#include <charconv>
+
+#include "core/app/daemon.hpp"
+#include "core/app/logging.hpp"
+#include "core/fleet/device_key.hpp"
+#include "core/fleet/identity.hpp"
+
+/// Commands that need a server, or the daemon that talks to one.
+namespace patchbay::app {
+namespace {
+
+std::string daemon_lock_file(const Session& session) {
+  return os::join(session.device.datastore(), "patchbay-daemon.lock");
+}
+
+Result<artifact::RequestKey> load_key(const Session& session) {
+  PB_CHECK(os::make_directories(session.device.datastore(), 0700));
+  return fleet::load_device_key(
+      {os::join(session.device.datastore(), "mender-agent.pem"),
+       session.device.config().auth_private_key, session.device.config().security_ssl_engine},
+      session.log);
+}
+
+fleet::ServerSettings server_settings(const Session& session) {
+  const Config& config = session.device.config();
+  fleet::ServerSettings settings;
+  settings.urls = config.servers;
+  settings.tenant_token = config.tenant_token;
+  settings.tier = config.device_tier;
+  settings.transport = [options = session.device.transfer_options()](const fetch::Call& call) {
+    return fetch::call(call, options);
+  };
+  settings.identity = [identity = fleet::IdentitySettings{
+                           os::join(data_directory(), "identity/mender-device-identity"),
+                           session.device.settings().module.environment}] {
+    return fleet::read_identity(identity);
+  };
+  return settings;
+}
+
+Status check_for_daemon(const Session& session) {
+  if (session.device.config().servers.empty()) {
+    return Error{ErrorCode::not_found,
+                 "no server is configured: set ServerURL in " + config_paths(session.options).main};
+  }
+  for (const std::string& url : session.device.config().servers) {
+    if (fetch::is_url(url)) continue;
+    return Error{ErrorCode::invalid_input,
+                 "ServerURL \"" + printable(url) + "\" is no http or https address"};
+  }
+  if (session.device.config().device_tier == "system") {
+    return Error{
+        ErrorCode::unsupported,
+        "a device of the tier \"system\" is updated by an orchestrator, not by this daemon; "
+        "set DeviceTier to standard or micro"};
+  }
+  const flow::Settings& settings = session.device.settings();
+  if (!settings.device_type.empty()) return Done{};
+  return Error{ErrorCode::not_found,
+               "the device type is not known: put the line device_type=NAME "
+               "into " +
+                   settings.device_type_file};
+}
+
+/// A new device may bring a bootstrap artifact that says what it is.
+Status bootstrap(const Session& session) {
+  PB_TRY(const os::FileLock lock, session.device.lock(session.options.command));
+  PB_TRY(store::Store store, session.device.open_store(store::Access::read_write));
+  return apply_bootstrap(session, store);
+}
+
+Status run_daemon(const Session& session) {
+  PB_CHECK(check_for_daemon(session));
+  if (session.device.config().skip_verify || session.options.skip_verify) {
+    session.log.warning("certificates of servers are not checked (SkipVerify)");
+  }
+  PB_TRY(artifact::RequestKey key, load_key(session));
+  PB_TRY(const os::FileLock only_one,
+         os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid())));
+  if (const auto status = bootstrap(session); !status)
+    session.log.warning(status.error().message());
+  PB_TRY(Wakeups wakeups, Wakeups::create());
+  fleet::Server server{server_settings(session), std::move(key), session.log};
+  Daemon{session, server, wakeups}.run();
+  return Done{};
+}
+
+/// The number of the running daemon's process.
+Result<pid_t> running_daemon(const Session& session) {
+  PB_TRY(const auto holder, os::FileLock::holder(daemon_lock_file(session)));
+  pid_t pid = 0;
+  if (holder) std::from_chars(holder->data(), holder->data() + holder->size(), pid);
+  if (pid > 0) return pid;
+  return Error{ErrorCode::not_found,
+               "no daemon is running on the data in " + session.device.datastore() +
+                   "; start it with 'patchbay daemon', or as the service patchbay-daemon"};
+}
+
+int wake_daemon(const Session& session, int signal) {
+  const auto pid = running_daemon(session);
+  if (!pid) return session.presenter.failed(pid.error());
+  if (::kill(*pid, signal) == 0) return exit_code::kDone;
+  return session.presenter.failed(
+      Error::from_errno(errno, "wake the daemon, process " + std::to_string(*pid)));
+}
+
+}  // namespace
+
+int daemon(const Session& session) {
+  Options options = session.options;
+  const auto level = session.device.config().daemon_log_level.value_or(LogLevel::info);
+  options.log_level = options.log_level.value_or(level);
+  const auto log = make_log(options);
+  if (!log) return session.presenter.failed(log.error());
+  const auto status = run_daemon(Session{options, session.device, **log, session.presenter});
+  return status ? exit_code::kDone : session.presenter.failed(status.error());
+}
+
+int check_update(const Session& session) {
+  return wake_daemon(session, SIGUSR1);
+}
+
+int send_inventory(const Session& session) {
+  return wake_daemon(session, SIGUSR2);
+}
+
+int make_key(const Session& session) {
+  const auto key = load_key(session);
+  return key ? exit_code::kDone : session.presenter.failed(key.error());
+}
+
+}  // namespace patchbay::app
