@@ -134,9 +134,9 @@ def parts_of(items, spec):
     return items[number - 1::count]
 
 
-def main():
+def main(**options):
     """Runs the tests of the calling file; a skipped test that nothing else spoils exits with SKIPPED."""
-    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    program = unittest.main(module="__main__", exit=False, verbosity=2, **options)
     for test, reason in program.result.skipped:
         print("SKIPPED %s: %s" % (test.id(), reason))
     if not program.result.wasSuccessful():

@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""What a server hears of a deployment, and what happens when it cannot hear it or calls it off."""
+import json
+import os
+
+import device_server
+import fleet
+from fleet import main
+
+ROLLED_BACK = ["ArtifactRollback", "ArtifactFailure", "Cleanup"]
+
+
+class Reports(fleet.FleetScenario):
+    def settled(self, restarts=0):
+        """The device has no deployment on record any more."""
+        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device", restarts=restarts)
+
+    def blocking(self, call="ArtifactInstall"):
+        """Lets the module wait in a call until self.go()."""
+        self.device.probe(named_probe='[ "$1" != %s ] || while [ ! -e "%s" ]; do sleep 0.02; done' % (call, self.device.path("go")))
+
+    def go(self):
+        self.device.write("go", "")
+
+
+class Aborted(Reports):
+    """The server calls a deployment off. What follows is reported as a failure, which it refuses again."""
+
+    def aborted_at(self, status, number, **conf):
+        self.device.probe(**conf)
+        deployment = self.deploy(deployment={"abort_at": {status: number}})
+        self.start()
+        self.requested("status:failure", status=409)
+        self.settled()
+        self.assertEqual(deployment.status, "aborted")
+        self.assert_name("unknown")
+        self.assertEqual(self.device.leftovers(), [])
+        return deployment
+
+    def test_before_the_download(self):
+        self.aborted_at("downloading", 1)
+        self.assertEqual(self.states(), [])
+        self.assertEqual(self.server.named("download"), [])
+
+    def test_before_the_installation(self):
+        self.aborted_at("installing", 1)
+        self.assertEqual(self.states(), ["Download", "Cleanup"])
+
+    def test_before_the_reboot(self):
+        self.aborted_at("rebooting", 1, reboot="Yes")
+        self.assertEqual(self.states(), ["Download", "ArtifactInstall", "ArtifactRollback", "ArtifactRollbackReboot",
+                                         "ArtifactVerifyRollbackReboot", "ArtifactFailure", "Cleanup"])
+
+    def test_before_the_commit(self):
+        self.aborted_at("installing", 2)
+        self.assertEqual(self.states(), ["Download", "ArtifactInstall"] + ROLLED_BACK)
+
+    def test_before_the_commit_after_a_reboot(self):
+        deployment = self.aborted_at("installing", 2, reboot="Yes")
+        self.assertEqual(self.states()[:5], ["Download", "ArtifactInstall", "ArtifactReboot", "ArtifactVerifyReboot", "ArtifactRollback"])
+        self.assertEqual(deployment.reports, ["downloading", "installing", "rebooting", "installing", "failure"])
+
+    def test_after_the_commit_it_is_too_late(self):
+        deployment = self.deploy(deployment={"abort_at": {"success": 1}})
+        self.start()
+        self.requested("status:success", status=409)
+        self.settled()
+        self.assert_name("new")
+        self.assertEqual(deployment.reports[-1], "success")
+
+    def test_the_next_deployment_is_taken(self):
+        self.deploy(name="first", deployment={"abort_at": {"installing": 1}})
+        second = self.deploy(name="second")
+        self.start()
+        self.ends(second, "success")
+
+    def test_nothing_is_uploaded(self):
+        self.aborted_at("installing", 2)
+        self.assertEqual(self.server.named("log"), [])
+
+
+class BeforeTheCommit(Reports):
+    """The report that shows that the new software still reaches its server."""
+
+    def assert_rolled_back(self):
+        self.assertEqual(self.states(), ["Download", "ArtifactInstall"] + ROLLED_BACK)
+        self.assert_name("unknown")
+
+    def test_with_a_new_login(self):
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+        tokens = [one.headers["Authorization"] for one in self.server.named("status")]
+        self.assertEqual(tokens[0], tokens[1])
+        self.assertNotEqual(tokens[1], tokens[2])
+
+    def test_is_tried_again(self):
+        fault = self.server.fault("status:installing", device_server.answer(500), times=3, skip=1)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+        self.assertEqual((fault.left, len(self.server.named("status:installing"))), (0, 5))
+        self.assertEqual(self.states(), ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"])
+
+    def test_login_is_tried_again(self):
+        self.server.fault("auth", device_server.page_of_a_proxy(502), times=2, skip=1)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+
+    def test_first_reports_may_get_lost(self):
+        for name in ("downloading", "installing", "rebooting"):
+            with self.subTest(name):
+                self.setUp()
+                self.device.probe(reboot="Yes")
+                self.server.fault("status:" + name, device_server.answer(500), times=1)
+                deployment = self.deploy()
+                self.start()
+                self.ends(deployment, "success")
+                self.assertEqual(len(self.server.named("status:" + name)), 2 if name == "installing" else 1)
+
+    def test_never_arrives(self):
+        self.configure(RetryPollCount=2)
+        self.server.fault("status:installing", device_server.answer(500), skip=1)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "failure")
+        self.assertEqual(len(self.server.named("status:installing", 500)), 3)
+        self.settled()
+        self.assert_rolled_back()
+
+    def test_device_that_is_not_accepted_any_more(self):
+        """What an update may do: to change who the device says it is."""
+        self.configure(RetryPollCount=1)
+        script = self.device.path("share/identity/mender-device-identity")
+        self.device.probe(named_probe='case $1 in ArtifactInstall) mv "%s" "%s.old"; printf "#!/bin/sh\\necho id=new\\n" > "%s"; '
+                          'chmod +x "%s";; ArtifactRollback) mv "%s.old" "%s";; esac' % ((script,) * 6))
+        self.server.authentication.accept_all = False
+        deployment = self.deploy()
+        self.start()
+        self.requested("auth", status=401)
+        self.server.accept()
+        self.ends(deployment, "failure")
+        self.settled()
+        self.assert_rolled_back()
+
+    def test_server_is_gone_and_comes_back_in_time(self):
+        self.blocking()
+        deployment = self.deploy()
+        self.start()
+        self.until(lambda: "ArtifactInstall" in self.calls(), "ArtifactInstall")
+        self.server.vanish()
+        self.go()
+        self.until(lambda: "before the commit" in self.daemon.text(), "words about the commit")
+        self.server.listen()
+        self.ends(deployment, "success")
+
+    def test_too_many_requests(self):
+        """Retry-After costs no try."""
+        self.configure(RetryPollCount=1)
+        self.server.fault("status:installing", device_server.answer(429, Retry_After="0"), times=4, skip=1)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+
+    def test_killed_while_it_waits(self):
+        fault = self.server.fault("status:installing", device_server.answer(500), skip=1)
+        deployment = self.deploy()
+        self.start()
+        self.requested("status:installing", 2, status=500)
+        self.daemon.kill()
+        fault.end()
+        self.start()
+        self.ends(deployment, "success")
+        self.assertEqual(self.states(), ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"])
+
+
+class Outbox(Reports):
+    """The end of a deployment is kept until the server has taken it."""
+
+    def test_over_restarts(self):
+        for status, conf in (("success", {}), ("failure", {"fail_always": "ArtifactInstall"})):
+            with self.subTest(status):
+                self.setUp()
+                self.device.probe(**conf)
+                fault = self.server.fault("status:" + status, device_server.answer(500))
+                deployment = self.deploy()
+                self.start()
+                self.requested("status:" + status, 2, status=500)
+                for end in (self.daemon.kill, self.daemon.stop, self.daemon.kill):
+                    end()
+                    self.start()
+                    self.requested("status:" + status, len(self.server.named("status:" + status)) + 1)
+                self.assertEqual(self.device.status()["deployment"], {"id": deployment.id, "result": status})
+                fault.end()
+                self.ends(deployment, status)
+                self.settled()
+                self.assertEqual(self.states().count("Cleanup"), 1)
+
+    def test_after_the_usual_tries(self):
+        self.configure(RetryPollCount=1)
+        fault = self.server.fault("status:success", device_server.answer(500), times=6)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+        self.assertEqual(fault.left, 0)
+
+    def test_server_is_away_while_the_update_ends(self):
+        self.blocking("Cleanup")
+        deployment = self.deploy()
+        self.start()
+        self.until(lambda: "Cleanup" in self.calls(), "Cleanup")
+        self.server.vanish()
+        self.go()
+        self.until(lambda: (self.device.status()["deployment"] or {}).get("result") == "success", "the result on record")
+        self.daemon.kill()
+        self.server.listen()
+        self.start()
+        self.ends(deployment, "success")
+
+    def test_next_deployment_waits_for_it(self):
+        fault = self.server.fault("status:success", device_server.answer(500), times=3)
+        first, second = self.deploy(name="first"), self.deploy(name="second")
+        self.start()
+        self.ends(second, "success")
+        self.assertEqual((fault.left, first.status), (0, "success"))
+        names = self.server.sequence()
+        begins = [index for index, name in enumerate(names) if name == "status:downloading"]
+        self.assertEqual(names[:begins[1]].count("status:success"), 4)
+
+    def test_server_does_not_know_it_any_more(self):
+        for status in (404, 409):
+            with self.subTest(status):
+                self.setUp()
+                self.server.fault("status:success", device_server.answer(status, b'{"error": "gone"}'), times=1)
+                first, second = self.deploy(name="first"), self.deploy(name="second")
+                self.start()
+                self.requested("status:success", status=status)
+                with self.server.rules.lock:
+                    first.abort()
+                self.ends(second, "success")
+
+    def test_answer_is_lost(self):
+        """The server has taken it and the device does not know: it says so again."""
+        self.server.fault("status:success", device_server.no_answer, times=1)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+
+    def test_asks_are_answered_while_it_waits(self):
+        self.server.fault("status:success", device_server.answer(500))
+        self.deploy()
+        self.start()
+        self.requested("status:success", 2, status=500)
+        self.until(lambda: self.server.inventory()["artifact_name"] == "new", "the inventory")
+        self.inventory_script("mender-inventory-kernel", "echo kernel=6.2")
+        self.until(lambda: self.server.inventory()["kernel"] == "6.2", "the inventory again")
+        self.assertEqual(self.daemon.stop(), 0)
+
+
+class Log(Reports):
+    def failed(self, **conf):
+        self.device.probe(**{"fail_always": "ArtifactInstall", **conf})
+        deployment = self.deploy()
+        self.start()
+        return deployment
+
+    def logged(self, deployment):
+        self.until(lambda: deployment.log, "the log")
+        return [message["message"] for message in deployment.log]
+
+    def test_says_what_happened_in_order(self):
+        text = "\n".join(self.logged(self.failed()))
+        self.assertIn("ArtifactInstall fails", text)  # what the module said
+        self.assertLess(text.index("entering install"), text.index("ArtifactInstall fails"))
+        self.assertLess(text.index("ArtifactInstall fails"), text.index("entering rollback"))
+        self.assertIn("new", text)
+        self.settled()
+
+    def test_order_of_its_requests(self):
+        self.logged(self.failed())
+        names = self.server.sequence()
+        self.assertEqual(names.index("log"), names.index("status:failure") + 1)
+
+    def test_is_shortened(self):
+        deployment = self.failed(named_probe='[ "$1" != ArtifactInstall ] || yes "a line of a talkative module" | head -c 3000000 >&2')
+        messages = self.logged(deployment)
+        self.assertIn("fails", "\n".join(messages[-40:]))
+        self.assertGreater(len(self.server.named("log")[-1].body), 700000)
+
+    def test_bytes_of_all_kinds(self):
+        deployment = self.failed(named_probe='[ "$1" != ArtifactInstall ] || printf "\\377\\001\\"\\\\\\n" >&2')
+        self.assertGreater(len(self.logged(deployment)), 3)
+
+    def test_is_tried_again_with_the_status(self):
+        self.server.fault("log", device_server.answer(500), times=2)
+        self.logged(self.failed())
+        self.assertEqual((len(self.server.named("status:failure")), len(self.server.named("log"))), (3, 3))
+        self.settled()
+
+    def test_too_large_for_the_server(self):
+        self.server.fault("log", device_server.answer(413))
+        self.failed()
+        self.requested("log", status=413)
+        self.settled()
+        self.assertEqual(len(self.server.named("log")), 1)
+
+    def test_holds_what_was_before_a_restart(self):
+        deployment = self.failed(fail_always="", kill_once="ArtifactInstall")
+        self.until(lambda: deployment.log, "the log", restarts=1)
+        text = json.dumps(deployment.log)
+        self.assertIn("entering install", text)
+        self.assertIn("entering rollback", text)
+
+    def test_local_file_is_named_after_the_deployment(self):
+        deployment = self.failed()
+        self.logged(deployment)
+        self.assertTrue(os.path.exists(self.device.path("data/deployments.0000.%s.log" % deployment.id)))
+
+
+if __name__ == "__main__":
+    main()
