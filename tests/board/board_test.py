@@ -4,6 +4,7 @@ of names of tests; without any, all run."""
 import argparse
 import os
 import sys
+import time
 import unittest
 
 import workbench
@@ -177,6 +178,64 @@ class Board(BoardCase):
         self.assert_old(board)
 
 
+class Lines(BoardCase):
+    """The line to the board, which may lose what is said over it."""
+
+    def sending(self, send):
+        """A board to which everything goes through `send(plainly, message)`."""
+        board = self.start(bench.medium())
+        plainly = board._send
+        board._send = lambda message: send(plainly, message)
+        return board
+
+    def losing(self, lost):
+        """A board that does not get that part of the first message."""
+        parts = [lost]
+
+        def send(plainly, message):
+            part = parts.pop() if parts else slice(0)
+            begin, end, _ = part.indices(len(message))
+            plainly(message[:begin] + message[end:])
+
+        return self.sending(send)
+
+    def test_lines_that_do_not_come_whole_are_given_again(self):
+        for lost in (slice(0, 1), slice(0, 18), slice(4, 9), slice(-3, None)):
+            with self.subTest(lost=lost):
+                board = self.losing(lost)
+                self.assertEqual(board.expect(0, "echo once >> /run/times; cat /run/times"), "once\n")
+                board.expect(3, "(exit 3)")
+                board.pull_plug()  # the next one has the same disk
+
+    def test_lines_that_come_twice_run_once(self):
+        board = self.sending(lambda plainly, message: plainly(message + message))
+        board.expect(0, "echo once >> /run/times")
+        self.assertEqual(board.expect(0, "cat /run/times"), "once\n")
+        board.restart()
+        self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
+        board.expect(1, "test -e /run/times")
+
+    def test_lines_that_restart_it_are_given_again_too(self):
+        board = self.losing(slice(2, 20))
+        board.restart()
+        self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
+
+    def test_lines_are_whole_where_a_process_ends_while_they_come(self):
+        def send(plainly, message):
+            plainly(message[:12])
+            time.sleep(1)
+            plainly(message[12:])
+
+        board = self.sending(send)
+        board.expect(0, "sleep 0.5 &")
+        board.expect(0, "echo whole")
+        self.assertNotIn("BOARD-AGAIN", board.shell.said)
+
+    def test_lines_cannot_be_read_by_what_they_start(self):
+        board = self.start(bench.medium())
+        self.assertEqual(board.expect(0, "cat; echo end"), "end\n")
+
+
 class SecondStage(BoardCase):
     """A boot loader in two raw areas, of which the first stage starts one: on trial, and back."""
 
@@ -224,7 +283,7 @@ def main():
     options.add_argument("part", nargs="*")
     options = options.parse_args()
     workbench.skip_where_impossible(options.loader)
-    kinds = (Board, SecondStage) if options.loader == "uboot" else (Board,)
+    kinds = (Board, SecondStage) if options.loader == "uboot" else (Board, Lines)
     tests = [kind(name) for kind in kinds for name in unittest.defaultTestLoader.getTestCaseNames(kind)
              if not options.part or any(part in name for part in options.part)]
     global bench

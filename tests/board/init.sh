@@ -16,8 +16,20 @@ exec < /dev/ttyS1 > /dev/ttyS1 2>&1
 # The client without a terminal, and its exit code.
 client() { patchbay "$@" > /run/said 2>&1; code=$?; cat /run/said; return $code; }
 echo "BOARD-UP $(cat /etc/version) on $(sed -n 's,^\([^ ]*\) / .*,\1,p' /proc/mounts | tail -n 1)"
-while read -r number line; do
-  eval "$line"
-  echo "BOARD-DONE $number $?"
+# A line of the test is LENGTH NAME LINE; the length is that of NAME LINE. It is read by a process without
+# children: when one ends, busybox's "read" begins anew and forgets what it has read so far.
+last=
+while said=$(IFS= read -r said && printf '%s\n' "$said"); do
+  named=${said#* }
+  name=${named%% *}
+  if [ "${said%% *}" != ${#named} ]; then
+    echo "BOARD-AGAIN"
+    continue
+  fi
+  echo "BOARD-TAKES $name"
+  [ "$name" != "$last" ] || continue
+  last=$name
+  eval "${named#* }" < /dev/null
+  echo "BOARD-DONE $name $?"
 done
 exec /bin/reboot -f

@@ -5,6 +5,7 @@ import collections
 import contextlib
 import json
 import os
+import secrets
 import selectors
 import socket
 import subprocess
@@ -41,6 +42,9 @@ class Line:
         return part
 
 
+# After that long without an answer, the board has not got a line, or not the end of it.
+ANSWER_SECONDS = 5
+
 # What a board was at some moment: files with its disk and its memory.
 Moment = collections.namedtuple("Moment", "disk memory")
 
@@ -58,7 +62,7 @@ class Machine:
     def __init__(self, disk, loader, medium=None, log=None, time_by_instructions=False, memory=None):
         self.loader = loader
         self._disk = disk
-        self._number = 0
+        self._starts = 0
         self._delays = self._last_delays = 0
         self._selector = selectors.DefaultSelector()
         heard, said = os.pipe()
@@ -101,6 +105,8 @@ class Machine:
                           "-chardev", "socket,id=orders,fd=%d" % self._theirs["orders"], "-mon", "chardev=orders,mode=control"]
 
     def _switch_on(self, memory=None):
+        self._forget_lines()
+        self._starts += 1
         command = self._command + (["-incoming", "exec:cat " + memory] if memory else [])
         self._qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._theirs["said"],
                                       stderr=subprocess.STDOUT, pass_fds=[self._theirs["shell"], self._theirs["orders"]])
@@ -110,6 +116,13 @@ class Machine:
         # What is said to it before it has all of its memory is lost.
         while memory and self._order("query-status")["status"] != "running":
             time.sleep(0.05)
+
+    def _forget_lines(self):
+        """What the last emulator has not read is not for the next one."""
+        os.set_blocking(self._theirs["shell"], False)
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._theirs["shell"], 65536):
+                pass
 
     def __enter__(self):
         return self
@@ -207,11 +220,30 @@ class Machine:
         version, _, device = line.split()
         return version, device
 
+    def _send(self, message):
+        self._socket.sendall(message)
+
+    def _give(self, line):
+        """Gives it a line of shell, again and again until the board says that it has all of it. Returns the
+        name of the line: no other one has it, of this machine or of one whose memory it goes on with."""
+        name = secrets.token_hex(4)
+        named = b"%s %s" % (name.encode(), line.encode())
+        end = self._seconds() + 120
+        due, starts = 0, self._starts
+        # A board that has started anew has run the line, and has had no time to say so.
+        while self.shell.find("BOARD-TAKES " + name) is None and self._starts == starts:
+            now = self._seconds()
+            if now > end:
+                raise BoardError("the board does not take the line %r; it said\n%s" % (line, self.shell.said[-2000:]))
+            if now >= due or self.shell.find("BOARD-AGAIN") is not None:
+                self._send(b"%d %s\n" % (len(named), named))
+                due = now + ANSWER_SECONDS
+            self._listen()
+        return name
+
     def run(self, line, seconds=120):
         """(exit code, output) of a line of shell."""
-        self._number += 1
-        self._socket.sendall(b"%d %s\n" % (self._number, line.encode()))
-        mark = "BOARD-DONE %d " % self._number
+        mark = "BOARD-DONE %s " % self._give(line)
         output, _, code = self._wait_for(self.shell, mark, seconds).rpartition(mark)
         return int(code), output
 
@@ -223,7 +255,7 @@ class Machine:
 
     def start(self, line):
         """Gives it a line of shell that it will not come back from, because it restarts."""
-        self._socket.sendall(b"0 %s\n" % line.encode())
+        self._give(line)
 
     def restart(self):
         """Restarts it in an orderly way."""
