@@ -1,6 +1,5 @@
 #include "core/artifact/writer.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "core/artifact/tar_writer.hpp"
 #include "core/artifact/trailing_sum.hpp"
 #include "core/os/file.hpp"
+#include "core/os/pending_file.hpp"
 
 namespace patchbay::artifact {
 namespace {
@@ -25,29 +25,27 @@ constexpr int kMostAttempts = 4;
 /// The file being written. What is not known in time is left open and filled in later.
 class OutputFile final : public ByteSink {
  public:
-  OutputFile(UniqueFd fd, std::optional<std::uint64_t> most_bytes)
-      : fd_{std::move(fd)}, most_bytes_{most_bytes} {}
+  OutputFile(int fd, std::optional<std::uint64_t> most_bytes) : fd_{fd}, most_bytes_{most_bytes} {}
 
   Status write(ByteSpan bytes) override {
     if (most_bytes_ && bytes.size() > *most_bytes_ - std::min(*most_bytes_, size_)) {
       return Error{ErrorCode::no_space, "the artifact becomes larger than the limit of " +
                                             std::to_string(*most_bytes_) + " bytes"};
     }
-    PB_CHECK(os::write_all(fd_.get(), bytes));
+    PB_CHECK(os::write_all(fd_, bytes));
     size_ += bytes.size();
     return Done{};
   }
   Status write(std::string_view text) { return write(as_bytes(text)); }
 
   Status fill_in(std::uint64_t at, std::string_view text) {
-    if (::lseek(fd_.get(), static_cast<off_t>(at), SEEK_SET) < 0)
-      return Error::from_errno(errno, "seek");
-    PB_CHECK(os::write_all(fd_.get(), as_bytes(text)));
-    return ::lseek(fd_.get(), 0, SEEK_END) < 0 ? Status{Error::from_errno(errno, "seek")} : Done{};
+    if (::lseek(fd_, static_cast<off_t>(at), SEEK_SET) < 0) return Error::from_errno(errno, "seek");
+    PB_CHECK(os::write_all(fd_, as_bytes(text)));
+    return ::lseek(fd_, 0, SEEK_END) < 0 ? Status{Error::from_errno(errno, "seek")} : Done{};
   }
 
   Status start_over() {
-    if (::ftruncate(fd_.get(), 0) != 0 || ::lseek(fd_.get(), 0, SEEK_SET) < 0)
+    if (::ftruncate(fd_, 0) != 0 || ::lseek(fd_, 0, SEEK_SET) < 0)
       return Error::from_errno(errno, "truncate");
     size_ = 0;
     return Done{};
@@ -56,7 +54,7 @@ class OutputFile final : public ByteSink {
   [[nodiscard]] std::uint64_t size() const { return size_; }
 
  private:
-  UniqueFd fd_;
+  int fd_;
   std::optional<std::uint64_t> most_bytes_;
   std::uint64_t size_ = 0;
 };
@@ -287,12 +285,12 @@ Result<Digest> Writer::copy_content(const PayloadSpec::File& file, std::uint64_t
 }
 
 Result<std::uint64_t> write_file(const ArtifactSpec& spec, const WriteOptions& options,
-                                 const std::string& temporary, const std::string& path) {
-  PB_TRY(UniqueFd fd, os::open_file(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666));
-  OutputFile out{std::move(fd), options.most_bytes};
+                                 const std::string& path) {
+  PB_TRY(os::PendingFile file, os::PendingFile::create(path + ".tmp"));
+  OutputFile out{file.fd(), options.most_bytes};
   PB_CHECK(Writer(spec, options, out).write());
   // Without waiting for the disk: after a power cut a build is made again.
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return Error::from_errno(errno, path);
+  PB_CHECK(file.place(path));
   return out.size();
 }
 
@@ -301,11 +299,7 @@ Result<std::uint64_t> write_file(const ArtifactSpec& spec, const WriteOptions& o
 Result<std::uint64_t> write_artifact(const ArtifactSpec& spec, const std::string& path,
                                      const WriteOptions& options) {
   PB_CHECK(check_spec(spec).context("artifact " + printable(spec.name)));
-  const std::string temporary = path + ".tmp";
-  ::unlink(temporary.c_str());
-  auto written = write_file(spec, options, temporary, path);
-  if (!written) ::unlink(temporary.c_str());
-  return std::move(written).context("write " + path);
+  return write_file(spec, options, path).context("write " + path);
 }
 
 }  // namespace patchbay::artifact

@@ -108,7 +108,7 @@ struct WriteOptions {
   std::optional<std::uint64_t> most_bytes = std::nullopt;
 };
 
-/// Writes the artifact to `path`, atomically: a temporary file beside it, renamed at the end. Every
+/// Writes the artifact to `path`, atomically: it is an os::PendingFile until the end. Every
 /// payload file is read once (twice in the rare case that a checksum in the header makes that
 /// longer than it was without). Returns the size of the artifact in bytes.
 ///

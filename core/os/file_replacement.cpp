@@ -50,40 +50,27 @@ Result<FileReplacement> FileReplacement::begin(const std::string& target) {
   // The process id keeps two programs that write the same target out of each other's way.
   const std::string name =
       "." + real.substr(real.rfind('/') + 1) + "." + std::to_string(::getpid()) + ".patchbay-tmp";
-  const std::string temporary = join(directory_of(real), name);
-  ::unlink(temporary.c_str());
-  PB_TRY(UniqueFd fd, open_file(temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0666));
-  FileReplacement replacement{real, temporary, std::move(fd)};
-  PB_CHECK(take_attributes(replacement.fd_.get(), real));
-  return replacement;
-}
-
-FileReplacement::~FileReplacement() {
-  if (fd_) ::unlink(temporary_.c_str());
+  PB_TRY(PendingFile file, PendingFile::create(join(directory_of(real), name)));
+  PB_CHECK(take_attributes(file.fd(), real));
+  return FileReplacement{real, std::move(file)};
 }
 
 Status FileReplacement::write(ByteSpan bytes) {
-  PB_CHECK(write_all(fd_.get(), bytes).context(target_));
+  PB_CHECK(write_all(file_.fd(), bytes).context(target_));
   size_ += bytes.size();
   return Done{};
 }
 
 Status FileReplacement::fill_in(std::uint64_t offset, std::string_view text) {
-  if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) return last_error(target_);
-  PB_CHECK(write_all(fd_.get(), as_bytes(text)).context(target_));
-  if (::lseek(fd_.get(), 0, SEEK_END) < 0) return last_error(target_);
+  if (::lseek(file_.fd(), static_cast<off_t>(offset), SEEK_SET) < 0) return last_error(target_);
+  PB_CHECK(write_all(file_.fd(), as_bytes(text)).context(target_));
+  if (::lseek(file_.fd(), 0, SEEK_END) < 0) return last_error(target_);
   return Done{};
 }
 
-Result<UniqueFd> FileReplacement::reopen() const {
-  return open_file(temporary_, O_RDONLY);
-}
-
 Status FileReplacement::commit() {
-  PB_CHECK(sync_file(fd_.get(), temporary_));
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
-    return last_error("rename " + temporary_ + " to " + target_);
-  fd_.reset();
+  PB_CHECK(sync_file(file_.fd(), target_));
+  PB_CHECK(file_.place(target_));
   return sync_directory(directory_of(target_));
 }
 

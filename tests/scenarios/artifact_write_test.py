@@ -5,12 +5,14 @@ usage: artifact_write_test.py [--slow]
 
 --slow adds a payload of 8 GiB, in and out.
 """
+import contextlib
 import glob
 import io
 import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -53,6 +55,16 @@ def times_in(content):
                     yield from times_in(archive.extractfile(member).read())
     except tarfile.ReadError:  # some other file
         return
+
+
+def bytes_read(pid, path):
+    """How far a process has come with a file."""
+    for descriptor in os.listdir("/proc/%d/fd" % pid):
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink("/proc/%d/fd/%s" % (pid, descriptor)) == path:
+                with open("/proc/%d/fdinfo/%s" % (pid, descriptor), encoding="ascii") as file:
+                    return int(file.readline().split()[1])
+    return 0
 
 
 class Workshop(unittest.TestCase):
@@ -378,6 +390,23 @@ class Options(Workshop):
             file.write(result.stdout)
         valid = run("mender-artifact", "validate", self.path("piped.mender"))
         self.assertEqual(valid.returncode, 0, valid.stderr)
+
+    def test_nothing_is_left_of_a_write_that_is_interrupted(self):
+        place = tempfile.mkdtemp(dir=self.directory)
+        try:
+            os.close(os.open(place, os.O_TMPFILE | os.O_RDWR))
+        except OSError:
+            self.skipTest(place + " is on a file system without unnamed files")
+        large = self.make("large.img", "")
+        os.truncate(large, 8 << 30)
+        for number in (signal.SIGINT, signal.SIGKILL):
+            with subprocess.Popen([TOOL, "write", "module", "-T", "t", large, "-n", "r", "-t", "b", "-o", place + "/x.mender"],
+                                  cwd=self.directory, stderr=subprocess.DEVNULL) as writer:
+                while bytes_read(writer.pid, large) < 16 << 20:
+                    self.assertIsNone(writer.poll())
+                writer.send_signal(number)
+                self.assertEqual(writer.wait(timeout=60), -number)
+            self.assertEqual(os.listdir(place), [])
 
     def test_links_and_streams_stay_what_they_are(self):
         self.make("behind.mender", "old")
