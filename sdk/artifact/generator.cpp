@@ -156,11 +156,6 @@ Result<Generator> generator_of(const YAML::Node& root) {
   return made;
 }
 
-void add_if_new(std::map<std::string, Generator>& found, Generator generator) {
-  std::string type = generator.type;
-  found.emplace(std::move(type), std::move(generator));
-}
-
 /// For a tree that was installed under another prefix than the one it was built for.
 std::string beside_this_program() {
   std::error_code error;
@@ -204,7 +199,29 @@ Result<std::optional<Generator>> load(const std::string& path) {
   return std::optional<Generator>{std::move(generator)};
 }
 
+/// What is at this place, unless an earlier one has the type.
+void add(Generators& found, const std::string& directory, const std::string& name) {
+  const std::string path = os::join(directory, name);
+  const bool is_file = name.ends_with(".yaml");
+  auto generator = load(is_file ? path : os::join(path, "generator.yaml"));
+  if (generator && !*generator) return;
+  const std::string type = generator ? (*generator)->type : name.substr(0, name.rfind(".yaml"));
+  if (found.known.contains(type) || found.broken.contains(type)) return;
+  if (generator) {
+    found.known.emplace(type, **std::move(generator));
+  } else {
+    found.broken.emplace(type, std::move(generator).error());
+  }
+}
+
 }  // namespace
+
+Result<std::optional<Generator>> Generators::find(const std::string& type) const {
+  if (const auto error = broken.find(type); error != broken.end())
+    return error->second.context("the description of the payload type " + printable(type));
+  const auto found = known.find(type);
+  return found == known.end() ? std::optional<Generator>{} : found->second;
+}
 
 Result<Generator> parse_generator(const std::string& text, const std::string& name) {
   PB_TRY(const YAML::Node root, parse_yaml(text, name));
@@ -213,20 +230,16 @@ Result<Generator> parse_generator(const std::string& text, const std::string& na
   return made;
 }
 
-Result<std::map<std::string, Generator>> find_generators(const std::vector<std::string>& given) {
-  std::map<std::string, Generator> found;
+Result<Generators> find_generators(const std::vector<std::string>& given) {
+  Generators found;
   for (const std::string& directory : given)
     PB_CHECK(os::list_directory(directory).context("--generators"));
   for (const std::string& directory : generator_directories(given)) {
     const auto names = os::list_directory(directory);
     if (!names && names.error().code() == ErrorCode::not_found) continue;
     if (!names) return names.error();
-    for (const std::string& name : *names) {
-      const std::string path = os::join(directory, name);
-      PB_TRY(auto generator,
-             load(name.ends_with(".yaml") ? path : os::join(path, "generator.yaml")));
-      if (generator) add_if_new(found, std::move(*generator));
-    }
+    for (const std::string& name : *names)
+      add(found, directory, name);
   }
   return found;
 }

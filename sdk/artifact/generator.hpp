@@ -75,11 +75,20 @@ using Values = std::map<std::string, std::vector<std::string>>;
 /// Reads a description. `name` is what errors call it.
 Result<Generator> parse_generator(const std::string& text, const std::string& name);
 
-/// Every description found as DIR/TYPE.yaml or DIR/TYPE/generator.yaml, by type, in the directories
-/// given, then those of PATCHBAY_GENERATORS, then where those of this program are installed; the
-/// first directory that has a type wins. One that is missing is skipped, but an error when it is
-/// given.
-Result<std::map<std::string, Generator>> find_generators(const std::vector<std::string>& given);
+/// The descriptions of types that were found.
+struct Generators {
+  std::map<std::string, Generator> known;  ///< by type
+  std::map<std::string, Error> broken;     ///< by the type that the file is named after
+
+  /// That of a type; none: there is none. An error that names the type if it cannot be used.
+  [[nodiscard]] Result<std::optional<Generator>> find(const std::string& type) const;
+};
+
+/// Every description found as DIR/TYPE.yaml or DIR/TYPE/generator.yaml in the directories given,
+/// then those of PATCHBAY_GENERATORS, then where those of this program are installed; the first
+/// directory that has a type wins, also with one that cannot be used. A directory that is missing
+/// is skipped, but an error when it is given.
+Result<Generators> find_generators(const std::vector<std::string>& given);
 
 /// The generator for any type: files as they are, meta-data from a file.
 Generator plain_generator(const std::string& type);

@@ -79,13 +79,13 @@ std::vector<std::string_view> known_keys(const Generator& generator) {
 }
 
 Result<PayloadRequest> payload_of(const YAML::Node& node, const std::string& path,
-                                  const std::map<std::string, Generator>& generators) {
+                                  const Generators& generators) {
   if (!node.IsMap()) return wrong_value(node, "a payload is a mapping");
   PB_TRY(const std::string type, text_at(node, "type"));
   if (type.empty()) return wrong_value(node, "a payload needs a \"type\"");
   PayloadRequest payload;
-  const auto found = generators.find(type);
-  payload.generator = found == generators.end() ? plain_generator(type) : found->second;
+  PB_TRY(const auto found, generators.find(type));
+  payload.generator = found ? *found : plain_generator(type);
   PB_CHECK(check_keys(node, known_keys(payload.generator)));
   PB_CHECK(read_values(node, path, payload));
   PB_CHECK(read_common(node, path, payload));
@@ -118,8 +118,7 @@ Status fill_in(const YAML::Node& root, const std::string& path, ArtifactRequest&
 }
 
 Result<ArtifactRequest> request_of(const YAML::Node& root, const std::string& path,
-                                   const std::map<std::string, Generator>& generators,
-                                   ArtifactRequest request) {
+                                   const Generators& generators, ArtifactRequest request) {
   std::vector<std::string_view> known{"payloads"};
   for (const ManifestKey& key : kArtifactKeys)
     known.emplace_back(key.name);
@@ -137,8 +136,7 @@ Result<ArtifactRequest> request_of(const YAML::Node& root, const std::string& pa
 
 }  // namespace
 
-Result<ArtifactRequest> read_manifest(const std::string& path,
-                                      const std::map<std::string, Generator>& generators,
+Result<ArtifactRequest> read_manifest(const std::string& path, const Generators& generators,
                                       ArtifactRequest from_options) {
   PB_TRY(const std::string text, os::read_file(path, kLargestManifest));
   PB_TRY(const YAML::Node root, parse_yaml(text, path));

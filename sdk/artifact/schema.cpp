@@ -9,6 +9,7 @@
 #include "sdk/artifact/manifest.hpp"
 #include "sdk/artifact/manifest_keys.hpp"
 #include "sdk/artifact/outcome.hpp"
+#include "sdk/artifact/write_options.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -127,7 +128,8 @@ int schema(const Call& call) {
     return *code;
   const auto generators = find_generators(directories);
   if (!generators) return fail(call, Outcome::failed, generators.error());
-  std::printf("%s\n", manifest_schema(*generators).c_str());
+  warn_of_broken(call, *generators);
+  std::printf("%s\n", manifest_schema(generators->known).c_str());
   return exit_code(call.face, Outcome::done);
 }
 

@@ -29,13 +29,13 @@ std::vector<std::string> given_directories(const std::vector<std::string>& words
   return directories;
 }
 
-int print_types(const std::map<std::string, Generator>& generators) {
+int print_types(const Call& call, const Generators& generators) {
   std::printf(
       "Makes an artifact.\n\n"
       "Usage: patchbay-artifact write TYPE [OPTIONS]     one payload\n"
       "       patchbay-artifact write manifest FILE      several, as `schema` describes\n\n"
       "Types of payload; `write TYPE --help` tells their options:\n");
-  for (const auto& [type, generator] : generators)
+  for (const auto& [type, generator] : generators.known)
     std::printf("  %-15s %s\n", type.c_str(), generator.summary.c_str());
   std::printf(
       "  %-15s any other type: files and meta-data as they are, --type TYPE\n"
@@ -44,6 +44,7 @@ int print_types(const std::map<std::string, Generator>& generators) {
       "  patchbay-artifact write single-file -n release-2 -t my-board \\\n"
       "    --dest /etc/app.conf app.conf -k private.pem -o release-2.mender\n",
       kModule, kBootstrap);
+  warn_of_broken(call, generators);
   return 0;
 }
 
@@ -94,8 +95,7 @@ int write_payload(Call call, WriteCommand& command, const std::string& word) {
   return write_as_asked(call, command);
 }
 
-int write_manifest(Call call, WriteCommand& command,
-                   const std::map<std::string, Generator>& generators) {
+int write_manifest(Call call, WriteCommand& command, const Generators& generators) {
   CLI::App app{
       "Makes an artifact as a manifest file says; `patchbay-artifact schema` describes it."};
   std::string path;
@@ -113,11 +113,11 @@ int write_manifest(Call call, WriteCommand& command,
   return write_as_asked(call, command);
 }
 
-int unknown_type(const Call& call, const std::string& word,
-                 const std::map<std::string, Generator>& generators) {
+int unknown_type(const Call& call, const std::string& word, const Generators& generators) {
   std::string known;
-  for (const auto& [type, generator] : generators)
+  for (const auto& [type, generator] : generators.known)
     known += " " + type;
+  warn_of_broken(call, generators);
   return fail(call, Outcome::usage,
               Error{ErrorCode::invalid_input,
                     "no description of the payload type \"" + word +
@@ -135,7 +135,7 @@ int write(const Call& call) {
     const bool asked =
         std::find(call.arguments.begin(), call.arguments.end(), "--help") != call.arguments.end() ||
         std::find(call.arguments.begin(), call.arguments.end(), "-h") != call.arguments.end();
-    if (asked) return print_types(*generators);
+    if (asked) return print_types(call, *generators);
     return fail(call, Outcome::usage,
                 Error{ErrorCode::invalid_input, "the type of the payload comes first: write TYPE"});
   }
@@ -155,8 +155,9 @@ int write(const Call& call) {
     return write_payload(call, command, kModule);
   }
   const auto found = generators->find(word);
-  if (found == generators->end()) return unknown_type(call, word, *generators);
-  command.payload.generator = found->second;
+  if (!found) return fail(call, Outcome::failed, found.error());
+  if (!*found) return unknown_type(call, word, *generators);
+  command.payload.generator = **found;
   return write_payload(call, command, word);
 }
 

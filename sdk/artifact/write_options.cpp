@@ -356,4 +356,9 @@ int write_as_asked(const Call& call, WriteCommand& command) {
   return exit_code(call.face, Outcome::done);
 }
 
+void warn_of_broken(const Call& call, const Generators& generators) {
+  for (const auto& [type, error] : generators.broken)
+    warn(call, "the payload type " + printable(type) + " is left out: " + error.message());
+}
+
 }  // namespace patchbay::artifact_tool

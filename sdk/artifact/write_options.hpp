@@ -44,6 +44,9 @@ void add_artifact_options(CLI::App& app, WriteCommand& command, Face face);
 /// Makes the artifact that was asked for. Returns the exit code.
 int write_as_asked(const Call& call, WriteCommand& command);
 
+/// A warning for each description that cannot be used, as the lists of types are without it.
+void warn_of_broken(const Call& call, const Generators& generators);
+
 /// Notes which of --provides and --software-* stands later, which decides between them.
 void note_positions(const Call& call, PayloadRequest& payload);
 

@@ -456,6 +456,28 @@ class Options(Workshop):
         self.write("greeting", "hello", env=env)
         self.assertIn("greeting", run(TOOL, "write", "--help", env=env).stdout)
 
+    def test_a_description_that_cannot_be_used_blocks_no_other_type(self):
+        self.make("part/greeting.yaml", "type: greeting\n  summary: [\n")
+        os.makedirs(self.path("part/looped"), exist_ok=True)
+        os.symlink("generator.yaml", self.path("part/looped/generator.yaml"))
+        self.make("later/greeting.yaml", "type: greeting\n")
+        self.make("part/fine.yaml", "type: fine\n")
+        env = {**os.environ, "PATCHBAY_GENERATORS": self.path("part") + ":" + self.path("later")}
+        self.assertNotIn("greeting", self.write("fine", env=env).stderr)
+        for kind, says in (("greeting", "part/greeting.yaml"), ("looped", "Too many levels")):
+            self.make("several.yaml", "payloads:\n  - {type: fine}\n  - {type: %s}\n" % kind)
+            for arguments, code in (([kind], 1), (["manifest", "several.yaml"], 64)):
+                refused = self.write(*arguments, code=code, env=env).stderr
+                self.assertIn("the description of the payload type " + kind, refused)
+                self.assertIn(says, refused)
+        for arguments, code in ((["write", "--help"], 0), (["schema"], 0), (["write", "greetings"], 64)):
+            told = run(TOOL, *arguments, env=env)
+            self.assertEqual(told.returncode, code, told.stderr)
+            self.assertIn("fine", told.stdout + told.stderr)
+            self.assertNotIn("greeting ", told.stdout)
+            self.assertIn("the payload type greeting is left out: ", told.stderr)
+            self.assertIn("the payload type looped is left out: ", told.stderr)
+
     def test_options_behind_two_dashes_are_those_of_every_payload(self):
         payload = self.payload("single-file", "-d", "/etc", "app.conf", "--", "-d", "os:12", "-p", "a:b")
         self.assertEqual(payload["depends"], {"os": ["12"]})
@@ -536,7 +558,7 @@ class Refused(Workshop):
         (["module", "-T", "../x", "app.conf"], ("payload type", "../x")),
         (["frob"], ("frob", "single-file", "write module --type frob")),
         (["deb", "app.conf", "app.conf"], ("app.conf", "twice")),
-        (["deb", "app.conf", "--generators", "bad"], ("bad/broken.yaml", "line 2", "summry")),
+        (["broken", "app.conf", "--generators", "bad"], ("payload type broken", "bad/broken.yaml", "line 2", "summry")),
         (["deb", "app.conf", "--generators", "gone"], ("--generators", "gone", "No such file")),
     ]
 
