@@ -146,12 +146,23 @@ std::string command_of(const CLI::App& app) {
   return chosen.front()->get_name() + (inner.empty() ? "" : " " + inner);
 }
 
+/// Whether the value of this option is the next word.
+bool takes_next(const CLI::App& app, const std::string& word) {
+  const bool is_long = word.starts_with("--");
+  const CLI::Option* option = app.get_option_no_throw(is_long ? word : word.substr(0, 2));
+  return option != nullptr && option->get_items_expected_max() > 0 && (is_long || word.size() == 2);
+}
+
 /// In the order in which the parser takes them, the last one first. `patchbay help install` is
-/// `patchbay install --help`.
-std::vector<std::string> arguments_of(int argc, const char* const* argv, Face face) {
+/// `patchbay install --help`, also behind options of all commands.
+std::vector<std::string> arguments_of(const CLI::App& app, int argc, const char* const* argv,
+                                      Face face) {
   std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
-  if (face == Face::patchbay && !arguments.empty() && arguments.front() == "help") {
-    arguments.erase(arguments.begin());
+  auto word = arguments.begin();
+  while (word != arguments.end() && word->starts_with('-'))
+    word += takes_next(app, *word) && word + 1 != arguments.end() ? 2 : 1;
+  if (face == Face::patchbay && word != arguments.end() && *word == "help") {
+    arguments.erase(word);
     arguments.emplace_back("--help");
   }
   std::reverse(arguments.begin(), arguments.end());
@@ -241,7 +252,7 @@ std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* a
       command->footer("Options of all commands: patchbay --help");
   }
   try {
-    app.parse(arguments_of(argc, argv, options.face));
+    app.parse(arguments_of(app, argc, argv, options.face));
   } catch (const CLI::CallForHelp&) {
     std::cout << app.help();
     return ExitNow{0};

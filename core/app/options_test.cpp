@@ -230,6 +230,34 @@ TEST(Options, GivenHelp_WhenAskedFor_ThenItIsPrintedAndTheCodeIsZero) {
   EXPECT_THAT(parse({"patchbay", "install", "--help"}).out, HasSubstr("--stop-before"));
 }
 
+TEST(Options, GivenOptionsOfAllCommandsBeforeHelp_WhenAskedFor_ThenItIsThatOfTheCommand) {
+  const std::string wanted = parse({"patchbay", "commit", "--help"}).out;
+  ASSERT_THAT(wanted, HasSubstr("patchbay commit"));
+  for (const auto& options :
+       std::vector<std::vector<const char*>>{{},
+                                             {"--datastore", "/data"},
+                                             {"--data=/data"},
+                                             {"-d", "help", "-l", "debug"},
+                                             {"-d/data"},
+                                             {"--json"},
+                                             {"--json", "--log-file", "/log", "--skipverify"}}) {
+    std::vector<const char*> words{"patchbay"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"help", "commit"});
+    const Parsed parsed = parse(words);
+    EXPECT_EQ(parsed.code(), 0);
+    EXPECT_EQ(parsed.out, wanted);
+  }
+  EXPECT_EQ(parse({"patchbay", "-d", "/data", "help"}).out, parse({"patchbay", "--help"}).out);
+}
+
+TEST(Options, GivenHelpThatIsAValue_WhenParsed_ThenItStaysOne) {
+  EXPECT_EQ(parse({"patchbay", "install", "help"}).options().source, "help");
+  EXPECT_EQ(parse({"patchbay", "-d", "help", "status"}).options().datastore, "help");
+  EXPECT_EQ(parse({"patchbay", "-d"}).code(), 64);
+  EXPECT_EQ(parse({"mender-update", "-d", "/data", "help"}).code(), 1);
+}
+
 TEST(Options, GivenVersion_WhenAskedFor_ThenMendersNamesPrintItAlone) {
   const Parsed ours = parse({"patchbay", "--version"});
   const Parsed theirs = parse({"mender-update", "-v"});

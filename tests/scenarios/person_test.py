@@ -149,6 +149,8 @@ class Told(scenario.Scenario):
                 wanted = subprocess.run([*self.device.command()[:1], *arguments[1:], "--help"], capture_output=True, text=True)
                 said = subprocess.run([*self.device.command()[:1], *arguments], capture_output=True, text=True)
                 self.assertEqual((said.returncode, said.stdout, said.stderr), (0, wanted.stdout, ""))
+        behind = subprocess.run([*self.device.command(), "help", "config", "show"], capture_output=True, text=True)
+        self.assertEqual(behind.stdout, said.stdout)
         self.assertTrue(re.search(r"^Usage: patchbay config show", said.stdout, re.MULTILINE), said.stdout)
 
 
