@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace patchbay::kit {
@@ -28,6 +29,8 @@ enum class Kind {
   splice_to,  // changes if the third argument is a file's descriptor
   send_to,    // changes if the first argument is a file's descriptor
   map_sync,   // always changes, no subject
+  device,     // changes if the first argument is a device's descriptor
+  address,    // may ask somebody for a change, whose address is the fifth argument
   send,       // may ask somebody else for a change; second argument is what is sent
   wait,       // waits for an answer
 };
@@ -102,17 +105,28 @@ constexpr std::array kSocketCalls{
     PB_CALL(ppoll_time64, wait),
 #endif
 };
+constexpr std::array kOutwardCalls{
+    PB_CALL(execve, path),    PB_CALL(execveat, at_path), PB_CALL(connect, fd),
+    PB_CALL(sendto, address), PB_CALL(ioctl, device),
+};
 #undef PB_CALL
 
 using Role = ChangingCall::Role;
+
+/// Those besides kCalls.
+std::span<const Row> more_calls(Reach reach) {
+  if (reach == Reach::and_sockets) return kSocketCalls;
+  if (reach == Reach::anybody) return kOutwardCalls;
+  return {};
+}
 
 const Row* row_of(long number, Reach reach) {
   const auto is_it = [number](const Row& known) { return known.number == number; };
   const auto* row = std::find_if(kCalls.begin(), kCalls.end(), is_it);
   if (row != kCalls.end()) return row;
-  if (reach == Reach::files) return nullptr;
-  const auto* talk = std::find_if(kSocketCalls.begin(), kSocketCalls.end(), is_it);
-  return talk == kSocketCalls.end() ? nullptr : talk;
+  const auto more = more_calls(reach);
+  const auto talk = std::find_if(more.begin(), more.end(), is_it);
+  return talk == more.end() ? nullptr : &*talk;
 }
 
 /// An address in another process, as process_vm_readv wants it.
@@ -146,7 +160,12 @@ std::string subject_of_fd(pid_t pid, unsigned long long fd) {
   return length < 0 ? "" : std::string(path.data(), static_cast<std::size_t>(length));
 }
 
-bool is_file(const std::string& subject) {
+bool is_device(const std::string& subject) {
+  return subject.starts_with("/dev/") && subject != "/dev/null";
+}
+
+bool is_file(const std::string& subject, Reach reach) {
+  if (reach == Reach::anybody && (is_device(subject) || subject.starts_with("/proc/"))) return true;
   return subject.starts_with('/') && !subject.starts_with("/dev/") &&
          !subject.starts_with("/proc/");
 }
@@ -163,10 +182,10 @@ unsigned long long flags_in_how(pid_t pid, unsigned long long address) {
 }
 
 // The subject of a call that changes something; nothing if it does not.
-std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& arguments) {
+std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& arguments, Reach reach) {
   const auto if_file = [&](unsigned long long fd) -> std::optional<std::string> {
     auto subject = subject_of_fd(pid, fd);
-    if (!is_file(subject)) return std::nullopt;
+    if (!is_file(subject, reach)) return std::nullopt;
     return subject;
   };
   const auto if_creates = [&](unsigned long long flags,
@@ -188,6 +207,12 @@ std::optional<std::string> change(pid_t pid, Kind kind, const Arguments& argumen
     case Kind::copy_to:
     case Kind::splice_to:
       return if_file(arguments[2]);
+    case Kind::device: {
+      auto subject = subject_of_fd(pid, arguments[0]);
+      return is_device(subject) ? std::optional{std::move(subject)} : std::nullopt;
+    }
+    case Kind::address:
+      return arguments[4] != 0 ? std::optional{subject_of_fd(pid, arguments[0])} : std::nullopt;
     case Kind::open_path:
       return if_creates(arguments[1], arguments[0]);
     case Kind::open_at:
@@ -252,7 +277,7 @@ std::optional<ChangingCall> changing_call(pid_t pid, long number, const Argument
     if (is_safe_request(line)) return std::nullopt;
     return ChangingCall{row->name, std::move(line), Role::request};
   }
-  auto subject = change(pid, row->kind, arguments);
+  auto subject = change(pid, row->kind, arguments, reach);
   if (!subject) return std::nullopt;
   return ChangingCall{row->name, *std::move(subject), Role::change};
 }
@@ -261,10 +286,8 @@ std::vector<sock_filter> filter_of_changing_calls(Reach reach) {
   std::vector<sock_filter> filter{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
   for (const Row& row : kCalls)
     add_call(filter, row);
-  if (reach == Reach::and_sockets) {
-    for (const Row& row : kSocketCalls)
-      add_call(filter, row);
-  }
+  for (const Row& row : more_calls(reach))
+    add_call(filter, row);
   filter.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
   return filter;
 }

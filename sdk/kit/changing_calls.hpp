@@ -17,6 +17,8 @@ using Arguments = std::array<unsigned long long, 6>;
 enum class Reach {
   files,        ///< what the program changes itself
   and_sockets,  ///< and what it asks others for over sockets, who may change something
+  anybody,      ///< and programs that it starts, sockets it connects and devices: the call does
+                ///< something
 };
 
 struct ChangingCall {
@@ -29,7 +31,8 @@ struct ChangingCall {
 };
 
 /// What the call of `pid`, which is stopped in front of it, would change; nothing if it would not.
-/// With Reach::and_sockets, also sending (but for HTTP's GET and HEAD), and any wait.
+/// With Reach::and_sockets, also sending (but for HTTP's GET and HEAD), and any wait; with
+/// Reach::anybody, writing to anything that has a name but /dev/null.
 std::optional<ChangingCall> changing_call(pid_t pid, long number, const Arguments& arguments,
                                           Reach reach);
 

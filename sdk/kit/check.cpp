@@ -83,7 +83,7 @@ Result<CaseResult> play(const Case& one, const Subject& subject, const CheckOpti
   } else if (text.error().code() == ErrorCode::module_failed) {
     result.findings.push_back({"reboots", std::string{one.title},
                                "the client reboots the machine, when NeedsArtifactReboot was "
-                               "answered with Automatic",
+                               "answered with Automatic, or ArtifactReboot does, with Yes",
                                text.error().message()});
   } else {
     return text.error();

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <set>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "sdk/kit/changing_calls.hpp"
@@ -27,6 +28,9 @@ std::runtime_error failed(const std::string& what) {
 
 // How the tracer learns of system calls: by a filter of those that matter, or of every one.
 enum class Stops { at_changing_calls, at_every_call };
+
+// In front of this one it is killed, whatever its number.
+enum class Fatal { none, reboot };
 
 bool stop_at_changing_calls(Stops stops, Reach reach) {
   if (stops == Stops::at_every_call) return true;
@@ -62,8 +66,10 @@ bool stop_at_changing_calls(Stops stops, Reach reach) {
 
 class Tracer {
  public:
-  Tracer(const TracedProgram& program, unsigned nth, Victim victim, Counted counted, Reach reach)
-      : nth_{nth},
+  Tracer(const TracedProgram& program, unsigned nth, Victim victim, Counted counted, Reach reach,
+         Fatal fatal = Fatal::none)
+      : fatal_{fatal},
+        nth_{nth},
         victim_{victim},
         counted_{counted},
         reach_{reach},
@@ -159,7 +165,10 @@ class Tracer {
     Arguments arguments{};
     std::copy(std::begin(info.entry.args), std::end(info.entry.args), arguments.begin());
     const auto call = changing_call(pid, static_cast<long>(info.entry.nr), arguments, reach_);
-    if (!call || !counts(pid, call->role) || ++cut_.calls != nth_) return false;
+    if (!call || !counts(pid, call->role)) return false;
+    ++cut_.calls;
+    const bool reboots = fatal_ == Fatal::reboot && call->name == std::string_view{"reboot"};
+    if (!reboots && cut_.calls != nth_) return false;
     cut_.reached = true;
     cut_.call = call->name;
     cut_.subject = call->subject;
@@ -200,6 +209,7 @@ class Tracer {
     ::ptrace(go_on, pid, nullptr, static_cast<long>(signal));
   }
 
+  Fatal fatal_;
   unsigned nth_;
   Victim victim_;
   Counted counted_;
@@ -222,6 +232,11 @@ bool Cut::exited_with(int code) const {
 Cut run_and_cut(const TracedProgram& program, unsigned nth, Victim victim, Counted counted,
                 Reach reach) {
   return Tracer{program, nth, victim, counted, reach}.run();
+}
+
+Cut run_to_reboot(const TracedProgram& program) {
+  return Tracer{program, 0, Victim::everybody, Counted::everybody, Reach::anybody, Fatal::reboot}
+      .run();
 }
 
 }  // namespace patchbay::kit

@@ -47,4 +47,8 @@ struct Cut {
 Cut run_and_cut(const TracedProgram& program, unsigned nth, Victim victim = Victim::everybody,
                 Counted counted = Counted::everybody, Reach reach = Reach::files);
 
+/// Runs it to its end, or until it reboots the machine, which it does not come to: `reached` tells.
+/// `calls` counts whatever it did with Reach::anybody, of which the first is that it was started.
+Cut run_to_reboot(const TracedProgram& program);
+
 }  // namespace patchbay::kit

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <string_view>
@@ -18,6 +19,8 @@ using host::Call;
 // Far more than a module needs that ends, also on a busy machine.
 constexpr std::chrono::seconds kGrace{4};
 constexpr const char* kDatastore = "/var/lib/patchbay-check";
+// What a call takes that does nothing: this program is started, and the module.
+constexpr unsigned kStarted = 2;
 
 host::TreeContent content_for(const Sample& sample) {
   host::TreeContent content;
@@ -55,6 +58,14 @@ bool is_allowed(Call question, const std::string& answer) {
 bool is_answer_on_stderr(std::string_view log) {
   return log.ends_with(" stderr: Yes\n") || log.ends_with(" stderr: Automatic\n");
 }
+
+/// For a process whose standard error is kept.
+class PrintingLog final : public Log {
+ public:
+  void write(LogLevel, std::string_view message) override {
+    std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
+  }
+};
 
 }  // namespace
 
@@ -296,9 +307,46 @@ unsigned Walk::changes_of(Call call) {
 std::optional<bool> Walk::reboot_after_install() {
   const auto reboot = ask(Call::needs_artifact_reboot);
   if (reboot != "Yes" && reboot != "Automatic") return std::nullopt;
-  if (reboot == "Yes" && !must(Call::artifact_reboot)) return false;
+  if (reboot == "Yes" && !reboot_itself(Call::artifact_reboot)) return false;
   if (reboot == "Automatic") cut_power();
   return must(Call::artifact_verify_reboot);
+}
+
+/// Nothing where there is no ptrace, so that what the call does cannot be seen.
+std::optional<Cut> Walk::traced(Call call) {
+  auto program = one_call(call);
+  program.output = std::string{kDatastore} + "/said";
+  std::optional<Cut> cut;
+  try {
+    cut = run_to_reboot(program);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+  log_text_ += os::read_file(program.output, kMiB).value_or("");
+  std::error_code ignored;  // nobody counts what lies there
+  std::filesystem::remove(program.output, ignored);
+  return cut;
+}
+
+bool Walk::reboot_itself(Call call) {
+  const std::string name{to_string(call)};
+  module_.reset();
+  std::optional<Cut> cut;
+  const auto made = watched(name, [&]() -> Status {
+    cut = traced(call);
+    if (!cut || cut->reached || cut->exited_with(0)) return Done{};
+    return Error{ErrorCode::module_failed, name + " failed"};
+  });
+  if (!cut) return must(call);
+  note(name);
+  if (!made) find("succeeds", name + " succeeds here", made.error().message());
+  if (made && cut->calls <= kStarted) {
+    find("reboots-itself", "after the answer Yes, " + name + " reboots what has to be rebooted",
+         name + " returned without having asked for a reboot, started a program or changed " +
+             "anything: nothing reboots (Automatic asks the client for it)");
+  }
+  if (cut->reached && !cuts_between_) cut_power();
+  return bool{made};
 }
 
 bool Walk::finish_update() {
@@ -331,7 +379,7 @@ void Walk::undo() {
   if (supports_rollback()) {
     must(Call::artifact_rollback);
     const auto reboot = ask(Call::needs_artifact_reboot);
-    if (reboot == "Yes") must(Call::artifact_rollback_reboot);
+    if (reboot == "Yes") reboot_itself(Call::artifact_rollback_reboot);
     if (reboot == "Automatic") cut_power();
     if (reboot == "Yes" || reboot == "Automatic") must(Call::artifact_verify_rollback_reboot);
   }
@@ -377,7 +425,7 @@ void Walk::expect_tidy() {
 
 int run_one_call(const std::string& type, const std::string& path, const std::string& tree,
                  const std::string& call) {
-  NullLog log;
+  PrintingLog log;
   host::ModuleSettings settings;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
     settings.environment.emplace_back(*entry);

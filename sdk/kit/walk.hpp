@@ -71,6 +71,9 @@ class Walk {
   /// The reboot, if the module wants one, and the verification after it: whether both succeeded.
   /// Nothing when no reboot is needed.
   std::optional<bool> reboot_after_install();
+  /// A call that reboots, after the answer Yes: the machine, or what is attached to it. Returns
+  /// whether it succeeded.
+  bool reboot_itself(host::Call call);
   /// The client gives up after `last`, which leads to an undo; then everything has to be as before.
   void give_up(host::Call last);
   /// What the client does after a failure: rollback where that is supported, failure, cleanup.
@@ -115,6 +118,7 @@ class Walk {
   Status watched(std::string_view call, const std::function<Status()>& made);
   void expect_started();
   [[nodiscard]] TracedProgram one_call(host::Call call) const;
+  std::optional<Cut> traced(host::Call call);
 
   const Subject& subject_;
   const Sample& sample_;

@@ -94,5 +94,34 @@ TEST_F(KillAtSyscall, GivenRequestsOverSockets_WhenAskedFor_ThenSendingAndWaitin
   EXPECT_EQ(run(2, Reach::and_sockets).call, "recvfrom");
 }
 
+struct Rebooting {
+  std::string script;
+  bool reboots;
+  unsigned calls;  ///< the start of the shell is one
+};
+
+TEST_F(KillAtSyscall, GivenScripts_WhenRunToTheReboot_ThenItAndWhatCouldRebootOtherThingsIsSeen) {
+  // The argument changes nothing where the call is made all the same.
+  const std::string reboot = "exec python3 -BIS -c 'import ctypes; ctypes.CDLL(None).reboot(0)'";
+  const std::vector<Rebooting> cases{
+      {":", false, 1},
+      {"read -r x < /etc/passwd; echo x > /dev/null", false, 1},
+      {"exec true", false, 2},
+      {"echo x > a", false, 3},
+      {"echo 1 > /dev/full || :", false, 2},
+      {reboot, true, 3},
+      {"(" + reboot + "); mkdir not-reached", true, 3},
+  };
+  for (const auto& [script, reboots, calls] : cases) {
+    SCOPED_TRACE(script);
+    const auto cut = kit::run_to_reboot(
+        {{"/bin/sh", "-c", script}, {"PATH=/bin:/usr/bin"}, directory_.path(), ""});
+    EXPECT_EQ(cut.reached, reboots);
+    EXPECT_EQ(cut.calls, calls);
+    EXPECT_EQ(cut.exited_with(0), !reboots);
+  }
+  EXPECT_FALSE(fs::exists(directory_ / "not-reached"));
+}
+
 }  // namespace
 }  // namespace patchbay::testing

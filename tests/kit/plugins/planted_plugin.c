@@ -18,7 +18,8 @@ enum {
   IGNORES_CANCEL,
   HIDES_ROLLBACK,
   LEAVES_THREAD,
-  STATE_IN_DESTROY
+  STATE_IN_DESTROY,
+  REBOOTS_NOTHING
 };
 
 /* Read by planted_test.py. */
@@ -146,12 +147,15 @@ const pb_plugin_t pb_plugin_v1 = {
     .size = sizeof(pb_plugin_t),
     .interface_major = PB_INTERFACE_MAJOR,
     .interface_minor = PB_INTERFACE_MINOR,
-    .capabilities = PB_CAPABILITY_ROLLBACK | (PLANTED == IGNORES_CANCEL ? PB_CAPABILITY_CANCEL : 0),
+    .capabilities = PB_CAPABILITY_ROLLBACK |
+                    (PLANTED == IGNORES_CANCEL ? PB_CAPABILITY_CANCEL : 0) |
+                    (PLANTED == REBOOTS_NOTHING ? PB_CAPABILITY_REBOOT_ALWAYS : 0),
     .description = "Has a mistake",
     .writes = "/etc/patchbay-planted\n/etc/patchbay-planted.new",
     .create = create,
     .destroy = destroy,
     .supports_rollback = PLANTED == HIDES_ROLLBACK ? NULL : yes,
+    .needs_artifact_reboot = PLANTED == REBOOTS_NOTHING ? yes : NULL,
     .download = download,
     .artifact_install = install,
     .artifact_commit = commit,
