@@ -63,6 +63,13 @@ std::string inconsistent(const Outcome& outcome) {
   return text + cause(outcome);
 }
 
+/// Whether a person has kept what only a boot would have tried.
+bool is_untried(Request request, const Outcome& outcome) {
+  const bool kept =
+      outcome.end == End::committed || (outcome.end == End::stopped && !outcome.failed_in);
+  return request == Request::commit && kept && outcome.reboot_needed;
+}
+
 std::string in_words(Request request, const Outcome& outcome) {
   switch (outcome.end) {
     case End::committed:
@@ -108,11 +115,12 @@ nlohmann::json error_json(const Error& error) {
   return {{"code", to_string(error.code())}, {"message", printable(error.message(), 2000)}};
 }
 
-nlohmann::json outcome_json(const Outcome& outcome) {
+nlohmann::json outcome_json(Request request, const Outcome& outcome) {
   nlohmann::json out{{"end", to_string(outcome.end)},
                      {"artifact_name", outcome.artifact_name},
                      {"payload_types", outcome.payload_types},
                      {"reboot_needed", outcome.reboot_needed},
+                     {"committed_untried", is_untried(request, outcome)},
                      {"cleanup_failed", outcome.cleanup_failed}};
   if (outcome.error) out["error"] = error_json(*outcome.error);
   if (outcome.failed_in) out["failed_in"] = flow::row(*outcome.failed_in).name;
@@ -131,11 +139,16 @@ class PatchbayPresenter final : public Presenter {
 
   int outcome(Request request, const Outcome& outcome) override {
     say(in_words(request, outcome));
+    if (is_untried(request, outcome)) {
+      say("Warning: the update asked for a reboot, and the machine has not rebooted since: what "
+          "was "
+          "committed has not been tried by a boot.");
+    }
     if (outcome.reboot_needed) say("A reboot is needed to start what is installed now.");
     if (outcome.cleanup_failed) {
       say("Warning: a module could not clean up after itself; the log says which.");
     }
-    print(outcome_json(outcome));
+    print(outcome_json(request, outcome));
     return code_of(request, outcome);
   }
 

@@ -236,6 +236,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "Committed \"release-2\" (1 payload: single-file)."},
         OurCode{"CommittedNeedsReboot", Request::commit,
                 with(outcome_of(End::committed), &Outcome::reboot_needed), 4, "A reboot is needed"},
+        OurCode{"CommittedUntried", Request::commit,
+                with(outcome_of(End::committed), &Outcome::reboot_needed), 4,
+                "Warning: the update asked for a reboot, and the machine has not rebooted since"},
         OurCode{"CommittedThoughRollbackWasAsked", Request::rollback, outcome_of(End::committed), 1,
                 "Committed"},
         OurCode{"CommittedAtOnce", Request::install,
@@ -269,6 +272,36 @@ INSTANTIATE_TEST_SUITE_P(
                 with(failed_outcome(End::inconsistent, State::install), &Outcome::no_way_back), 3,
                 "A payload has no rollback."}),
     [](const auto& test) { return test.param.name; });
+
+struct Untried {
+  Request request;
+  Outcome outcome;
+  bool untried;
+};
+
+TEST(PatchbayPresenter, GivenOutcomes_WhenPresented_ThenOnlyACommitBeforeTheRebootIsUntried) {
+  Options options = options_of(Face::patchbay);
+  options.json = true;
+  const auto presenter = make_presenter(options);
+  const auto before_reboot = [](Outcome outcome) {
+    return with(std::move(outcome), &Outcome::reboot_needed);
+  };
+  const std::vector<Untried> cases{
+      {Request::commit, before_reboot(outcome_of(End::committed)), true},
+      {Request::commit, before_reboot(outcome_of(End::stopped)), true},
+      {Request::commit, outcome_of(End::committed), false},
+      {Request::commit, before_reboot(outcome_of(End::waiting)), false},
+      {Request::commit, before_reboot(outcome_of(End::rolled_back)), false},
+      {Request::commit, before_reboot(failed_outcome(End::stopped, State::install)), false},
+      {Request::install, before_reboot(outcome_of(End::waiting)), false},
+      {Request::install, before_reboot(outcome_of(End::committed)), false},
+  };
+  for (const auto& [request, outcome, untried] : cases) {
+    const Told result = told([&] { return presenter->outcome(request, outcome); });
+    EXPECT_EQ(nlohmann::json::parse(result.out)["committed_untried"], untried);
+    EXPECT_EQ(result.err.find("not been tried by a boot") != std::string::npos, untried);
+  }
+}
 
 TEST(PatchbayPresenter, GivenTheRestOfItsTexts_WhenSaid_ThenTheCodesAreOurs) {
   const auto presenter = make_presenter(options_of(Face::patchbay));

@@ -105,6 +105,22 @@ class Told(scenario.Scenario):
         self.assertIn("Device type: none\n", self.client("status").stdout)
         self.assertIsNone(self.device.status()["device_type"])
 
+    def test_a_commit_before_the_reboot_that_was_asked_for_is_warned_of(self):
+        self.need_own_mounts()
+        another = scenario.with_boot_id(self.device.write("boot_id", "another-boot\n"))
+        untried = "the machine has not rebooted since: what was committed has not been tried by a boot"
+        for reboot, prefix, code, warned in (("Automatic", (), 4, True), ("Yes", (), 4, True), ("No", (), 0, False),
+                                             ("Automatic", another, 0, False)):
+            with self.subTest(reboot=reboot, rebooted=bool(prefix)):
+                self.device.probe(reboot=reboot)
+                self.client("install", self.device.artifact(), code=4 if reboot != "No" else 0)
+                result = self.client("commit", "--json", prefix=prefix, code=code)
+                self.assertEqual(untried in result.stderr, warned, result.stderr)
+                self.assertEqual(json.loads(result.stdout)["committed_untried"], warned)
+        self.device.probe(reboot="Automatic")
+        self.client("install", self.device.artifact(), code=4)
+        self.assertNotIn("tried", self.client("commit", name="mender-update").stderr)
+
     def test_plan_says_why_a_module_cannot(self):
         self.module("picky", PICKY)
         artifact = self.device.artifact([scenario.payload("picky", [("a", b"a")])])
