@@ -20,6 +20,8 @@ bool find_all(const os::DynamicLibrary& library, CurlLibrary& curl) {
          library.find("curl_easy_init", curl.easy_init) &&
          library.find("curl_easy_reset", curl.easy_reset) &&
          library.find("curl_easy_cleanup", curl.easy_cleanup) &&
+         library.find("curl_easy_recv", curl.easy_recv) &&
+         library.find("curl_easy_send", curl.easy_send) &&
          library.find("curl_easy_setopt", curl.easy_setopt) &&
          library.find("curl_easy_getinfo", curl.easy_getinfo) &&
          library.find("curl_easy_strerror", curl.easy_strerror) &&

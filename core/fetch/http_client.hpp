@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,7 +11,7 @@
 #include "core/fetch/curl_library.hpp"
 #include "core/fetch/response.hpp"
 #include "core/fetch/source.hpp"
-#include "core/fetch/url.hpp"
+#include "core/fetch/transfer.hpp"
 
 /// HTTP requests through libcurl, one at a time. Internal to core/fetch.
 namespace patchbay::fetch {
@@ -39,8 +38,7 @@ struct Outcome {
   std::string problem;      ///< why `code` is not CURLE_OK, in words
   std::string redirect_to;  ///< absolute URL; empty: no redirect
 
-  /// `problem` and, where what libcurl says leaves that open, what a person can do about it.
-  [[nodiscard]] Error error() const;
+  [[nodiscard]] Error error() const { return transfer_error(code, problem); }
 };
 
 class HttpClient {
@@ -50,33 +48,22 @@ class HttpClient {
                                                     const TransferOptions& options);
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
-  ~HttpClient();
 
   /// Performs one request; redirects are not followed but reported. Blocks.
   Outcome send(const Request& request, const Receiver& receiver);
 
   /// Ends the request that is under way, and every later one, at once. Any thread.
-  void cancel();
+  void cancel() { transfer_->cancel(); }
 
  private:
   struct Exchange;
-  HttpClient(const CurlLibrary& curl, TransferOptions options, std::string bundle);
-  template <typename Value>
-  void set(CURLoption option, Value value);
+  explicit HttpClient(std::unique_ptr<Transfer> transfer) : transfer_{std::move(transfer)} {}
   void set_up(const Request& request, Exchange& exchange);
   void set_up_body(const Request& request, Exchange& exchange);
-  void set_up_tls();
-  CURLcode perform();
   static std::size_t on_header(char* data, std::size_t size, std::size_t count, void* exchange);
   static std::size_t on_body(char* data, std::size_t size, std::size_t count, void* exchange);
 
-  const CurlLibrary& curl_;
-  TransferOptions options_;
-  std::string bundle_;  // PEM; empty: libcurl's own
-  Proxies proxies_;
-  CURLM* multi_;
-  CURL* easy_;
-  std::atomic<bool> cancelled_ = false;
+  std::unique_ptr<Transfer> transfer_;
 };
 
 }  // namespace patchbay::fetch

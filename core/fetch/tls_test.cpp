@@ -1,11 +1,7 @@
-#include <poll.h>
-#include <unistd.h>
-
 #include "core/fetch/call.hpp"
 #include "core/fetch/download_test_support.hpp"
 #include "core/fetch/tls_files.hpp"
-#include "core/os/process.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "core/fetch/tls_test_support.hpp"
 
 namespace patchbay::fetch {
 namespace {
@@ -50,78 +46,30 @@ print(server.server_address[1], flush=True)
 server.serve_forever()
 )";
 
-os::Command system_command(const std::string& program, std::vector<std::string> arguments) {
-  os::Command command;
-  command.program = program;
-  command.arguments = std::move(arguments);
-  command.environment = {"PATH=/usr/bin:/bin"};
-  return command;
-}
-
-Deadline patience() {
-  return Deadline::after(std::chrono::seconds{60});
-}
-
 class TlsDownload : public DownloadTest {
  protected:
   void SetUp() override {
-    if (::access("/usr/bin/python3", X_OK) != 0 || ::access("/usr/bin/openssl", X_OK) != 0) {
-      GTEST_SKIP() << "HTTPS IS NOT TESTED: /usr/bin/python3 and /usr/bin/openssl are needed";
-    }
+    if (!can_serve_tls()) GTEST_SKIP() << kNoTls;
     make_certificate(dir_.path(), "IP:127.0.0.1");
-  }
-
-  static void make_certificate(const std::string& directory, const std::string& name) {
-    const auto made =
-        os::run(system_command(
-                    "/usr/bin/openssl",
-                    {"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-                     "-nodes", "-keyout", directory + "/key.pem", "-out", directory + "/cert.pem",
-                     "-days", "2", "-subj", "/CN=throw-away", "-addext", "subjectAltName=" + name}),
-                patience());
-    ASSERT_THAT(made, IsOk());
-    ASSERT_TRUE(made->success());
   }
 
   void make_expired_certificate() const {
     const std::string request = dir_ / "request.pem";
-    for (const std::vector<std::string>& arguments :
-         {std::vector<std::string>{"req", "-new", "-key", dir_ / "key.pem", "-out", request,
-                                   "-subj", "/CN=127.0.0.1"},
-          {"x509", "-req", "-in", request, "-signkey", dir_ / "key.pem", "-days", "-1", "-out",
-           dir_ / "cert.pem"}}) {
-      const auto made = os::run(system_command("/usr/bin/openssl", arguments), patience());
-      ASSERT_THAT(made, IsOk());
-      ASSERT_TRUE(made->success());
-    }
+    run_openssl(
+        {"req", "-new", "-key", dir_ / "key.pem", "-out", request, "-subj", "/CN=127.0.0.1"});
+    run_openssl({"x509", "-req", "-in", request, "-signkey", dir_ / "key.pem", "-days", "-1",
+                 "-out", dir_ / "cert.pem"});
   }
 
   /// Starts the server and returns its URL.
   std::string serve(std::vector<std::string> extra = {}) {
-    std::vector<std::string> arguments{"-c", kServer, dir_.path(),
-                                       extra.empty() ? std::string{"/"} : extra.front()};
-    if (extra.size() > 1) arguments.push_back(extra[1]);
-    auto started = os::Process::start(system_command("/usr/bin/python3", std::move(arguments)),
-                                      [this](os::Stream stream, std::string_view line) {
-                                        if (stream == os::Stream::out) port_ = line;
-                                      });
-    EXPECT_THAT(started, IsOk());
-    if (!started) return {};
-    server_.emplace(*std::move(started));
-    const auto deadline = patience();
-    while (port_.empty() && !deadline.passed()) {
-      // The output is passed on by wait(); short deadlines only to look at it again.
-      const auto wake =
-          server_->wait(-1, 0, Deadline::after(std::chrono::milliseconds{20}).min(deadline));
-      if (!wake || *wake == os::Process::Wake::exited) break;
-    }
-    EXPECT_NE(port_, "") << "the server did not start";
-    return "https://127.0.0.1:" + port_;
+    if (extra.empty()) extra = {"/"};
+    server_.emplace(kServer, dir_.path(), std::move(extra));
+    return server_->url();
   }
 
   TempDir dir_;
-  std::string port_;
-  std::optional<os::Process> server_;
+  std::optional<TlsServer> server_;
 };
 
 TEST_F(TlsDownload, GivenUnknownCertificate_WhenOpened_ThenItIsDenied) {
