@@ -23,8 +23,10 @@ ALLOWED = {
     "core/host": ["core/base", "core/os", "include"],
     "core/flow": ["core/base", "core/os", "core/artifact", "core/store", "core/host"],
     "core/fleet": ["core/base", "core/os", "core/artifact", "core/fetch", "core/store", "core/flow"],
+    "core/control": ["core/base", "core/os", "core/artifact", "core/fetch", "core/store",
+                     "core/flow", "core/fleet"],
     "core/app": ["core/base", "core/os", "core/artifact", "core/fetch", "core/store", "core/host",
-                 "core/flow", "core/fleet"],
+                 "core/flow", "core/fleet", "core/control"],
     "modules": ["include", "sdk"],
     # The kit runs modules as the client does: with the client's own code.
     "sdk/kit": ["include", "core/artifact", "core/base", "core/host", "core/os"],

@@ -63,3 +63,7 @@ if taken < 100:
 # Two deltas, without and with what xdelta3 adds to the format.
 seed("vcdiff", b"\xd6\xc3\xc4\0\0" + b"\0\x05\x03\0\0\0\0")
 seed("vcdiff", b"\xd6\xc3\xc4\0\x05\x02\x03a/b" + b"\x05\x81\x10\x20\x0b\x03\0\x03\x01\0abcd" + b"xyz\x04")
+
+# What programs ask the forwarder.
+seed("request_head", b"GET /api/x?y=z HTTP/1.1\r\nHost: 127.0.0.1:1\r\nConnection: keep-alive, X\r\nX: 1\r\n\r\n")
+seed("request_head", b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nTE: trailers\r\n\r\n")
