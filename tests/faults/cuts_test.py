@@ -189,7 +189,8 @@ class Rig:
             return "waiting"
         if files != store:
             raise Failure("%s files, but %s provides" % (files, store))
-        last = (status["last_update"] or {}).get("end")
+        update = status["last_update"] or {}
+        last = update.get("end") if update.get("artifact_name") == "new" else None
         if last not in ({"new": ("committed",), "old": (None, "untouched", "rolled-back")}[files]):
             raise Failure("%s files, but status says the last update is %s" % (files, last))
         left = system.leftovers(self.device.data) + os.listdir(self.device.path("tmp"))
