@@ -63,6 +63,10 @@ std::string inconsistent(const Outcome& outcome) {
   return text + cause(outcome);
 }
 
+constexpr std::string_view kUntried =
+    "Warning: the update asked for a reboot, and the machine has not rebooted since: what was "
+    "committed has not been tried by a boot.";
+
 /// Whether a person has kept what only a boot would have tried.
 bool is_untried(Request request, const Outcome& outcome) {
   const bool kept =
@@ -140,9 +144,7 @@ class PatchbayPresenter final : public Presenter {
   int outcome(Request request, const Outcome& outcome) override {
     say(in_words(request, outcome));
     if (is_untried(request, outcome)) {
-      say("Warning: the update asked for a reboot, and the machine has not rebooted since: what "
-          "was "
-          "committed has not been tried by a boot.");
+      say(std::string{kUntried});
     }
     if (outcome.reboot_needed) say("A reboot is needed to start what is installed now.");
     if (outcome.cleanup_failed) {
