@@ -43,6 +43,7 @@ THIRD_PARTY = [
     (r"openssl/", ["core/artifact"]),
     (r"(zlib|libdeflate|lzma|zstd|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),
     (r"lmdb\.h$", ["core/store"]),
+    (r"systemd/", ["core/control"]),
     (r"yaml-cpp/", ["core/app", "sdk/artifact", "modules/firmware"]),
     (r"(spdlog|fmt)/", ["core/app"]),
     (r"CLI/", ["core/app", "sdk"]),

@@ -4,6 +4,7 @@
 
 #include "core/app/daemon.hpp"
 #include "core/app/logging.hpp"
+#include "core/control/add_ons.hpp"
 #include "core/fleet/device_key.hpp"
 #include "core/fleet/identity.hpp"
 
@@ -83,6 +84,9 @@ Status run_daemon(const Session& session) {
     session.log.warning(status.error().message());
   PB_TRY(Wakeups wakeups, Wakeups::create());
   fleet::Server server{server_settings(session), std::move(key), session.log};
+  const auto add_ons =
+      control::AddOns::start(server, session.device.transfer_options(), session.log);
+  if (!add_ons) session.log.info("no add-ons: " + add_ons.error().message());
   Daemon{session, server, wakeups}.run();
   return Done{};
 }
