@@ -159,8 +159,11 @@ class Reach(Network):
         self.assertEqual(self.daemon.stop(), 0)
 
     def test_token_ends_during_a_deployment(self):
+        def forgetful(handler):
+            self.server.authentication.forget_tokens()
+            self.server.answer(handler)
         deployment = self.deploy()
-        self.server.fault("download", lambda handler: (self.server.authentication.forget_tokens(), self.server.answer(handler)), times=1)
+        self.server.fault("download", forgetful, times=1)
         self.start()
         self.ends(deployment, "success")
         self.assertEqual(len(self.server.named("status:installing", 401)), 1)
@@ -287,7 +290,7 @@ class Download(Network):
         text = json.dumps(deployment.log)
         for word in words:
             self.assertIn(word, text)
-        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device")
+        self.settled()
         self.assertEqual(deployment.reports, ["downloading", "failure"])
         self.assert_nothing_installed()
 
@@ -381,8 +384,9 @@ class Several(Network):
     def setUp(self):
         super().setUp()
         for name in ("one", "two"):
+            failing = self.device.path("fail-" + name)
             self.module(name, 'echo "%s:$1" >> "%s"\n[ "$1" != SupportsRollback ] || echo Yes\n'
-                        '[ "$1" != ArtifactInstall ] || [ ! -e "%s" ]\n' % (name, self.device.log, self.device.path("fail-" + name)))
+                        '[ "$1" != ArtifactInstall ] || [ ! -e "%s" ]\n' % (name, self.device.log, failing))
 
     def deployed(self):
         return self.deploy(*(scenario.payload(name, [(name, b"x")], {"p." + name: "1"}) for name in ("one", "two")))

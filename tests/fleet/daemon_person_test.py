@@ -6,15 +6,7 @@ import fleet
 from fleet import main, scenario
 
 
-class Person(fleet.FleetScenario):
-    def blocking(self, call="ArtifactInstall"):
-        self.device.probe(named_probe='[ "$1" != %s ] || while [ ! -e "%s" ]; do sleep 0.02; done' % (call, self.device.path("go")))
-
-    def go(self):
-        self.device.write("go", "")
-
-
-class PersonFirst(Person):
+class PersonFirst(fleet.FleetScenario):
     def test_update_that_waits_for_its_commit(self):
         for command, name in (("commit", "mine"), ("rollback", "unknown")):
             with self.subTest(command):
@@ -57,7 +49,7 @@ class PersonFirst(Person):
         self.assertIn("ArtifactRollback", self.calls())
 
 
-class ServerFirst(Person):
+class ServerFirst(fleet.FleetScenario):
     def test_commands_are_refused_meanwhile(self):
         self.blocking()
         deployment = self.deploy()
@@ -71,7 +63,7 @@ class ServerFirst(Person):
         self.assertIn(deployment.id, self.client("status").stdout)
         self.go()
         self.ends(deployment, "success")
-        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device")
+        self.settled()
         self.client("install", path)
         self.client("rollback")
 
@@ -102,7 +94,7 @@ class ServerFirst(Person):
         self.assert_name("mine")
 
 
-class Stopped(Person):
+class Stopped(fleet.FleetScenario):
     """SIGTERM during a deployment is a power cut for it; the next start goes on."""
 
     def test_stop_in_the_middle(self):
@@ -115,7 +107,7 @@ class Stopped(Person):
         self.start()
         self.ends(deployment, "failure")
         self.assertIn("ArtifactRollback", self.calls())
-        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device")
+        self.settled()
         self.assertEqual(self.device.leftovers(), [])
 
     def test_killed_where_the_flow_does_not_look(self):
@@ -132,7 +124,7 @@ class Stopped(Person):
                 self.start()
                 self.until(lambda: deployment.only().ended(), "the end")
                 self.assertIn(deployment.status, (status,) if status else ("success", "failure"))
-                self.until(lambda: self.device.status()["deployment"] is None, "the end on the device")
+                self.settled()
                 self.assert_name("new" if deployment.status == "success" else "unknown")
                 self.assertEqual(self.device.leftovers(), [])
 

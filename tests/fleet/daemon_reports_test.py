@@ -10,20 +10,7 @@ from fleet import main
 ROLLED_BACK = ["ArtifactRollback", "ArtifactFailure", "Cleanup"]
 
 
-class Reports(fleet.FleetScenario):
-    def settled(self, restarts=0):
-        """The device has no deployment on record any more."""
-        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device", restarts=restarts)
-
-    def blocking(self, call="ArtifactInstall"):
-        """Lets the module wait in a call until self.go()."""
-        self.device.probe(named_probe='[ "$1" != %s ] || while [ ! -e "%s" ]; do sleep 0.02; done' % (call, self.device.path("go")))
-
-    def go(self):
-        self.device.write("go", "")
-
-
-class Aborted(Reports):
+class Aborted(fleet.FleetScenario):
     """The server calls a deployment off. What follows is reported as a failure, which it refuses again."""
 
     def aborted_at(self, status, number, **conf):
@@ -57,7 +44,8 @@ class Aborted(Reports):
 
     def test_before_the_commit_after_a_reboot(self):
         deployment = self.aborted_at("installing", 2, reboot="Yes")
-        self.assertEqual(self.states()[:5], ["Download", "ArtifactInstall", "ArtifactReboot", "ArtifactVerifyReboot", "ArtifactRollback"])
+        self.assertEqual(self.states()[:5], ["Download", "ArtifactInstall", "ArtifactReboot", "ArtifactVerifyReboot",
+                                             "ArtifactRollback"])
         self.assertEqual(deployment.reports, ["downloading", "installing", "rebooting", "installing", "failure"])
 
     def test_after_the_commit_it_is_too_late(self):
@@ -79,7 +67,7 @@ class Aborted(Reports):
         self.assertEqual(self.server.named("log"), [])
 
 
-class BeforeTheCommit(Reports):
+class BeforeTheCommit(fleet.FleetScenario):
     """The report that shows that the new software still reaches its server."""
 
     def assert_rolled_back(self):
@@ -175,7 +163,7 @@ class BeforeTheCommit(Reports):
         self.assertEqual(self.states(), ["Download", "ArtifactInstall", "ArtifactCommit", "Cleanup"])
 
 
-class Outbox(Reports):
+class Outbox(fleet.FleetScenario):
     """The end of a deployment is kept until the server has taken it."""
 
     def test_over_restarts(self):
@@ -258,7 +246,7 @@ class Outbox(Reports):
         self.assertEqual(self.daemon.stop(), 0)
 
 
-class Log(Reports):
+class Log(fleet.FleetScenario):
     def failed(self, **conf):
         self.device.probe(**{"fail_always": "ArtifactInstall", **conf})
         deployment = self.deploy()
@@ -283,7 +271,8 @@ class Log(Reports):
         self.assertEqual(names.index("log"), names.index("status:failure") + 1)
 
     def test_is_shortened(self):
-        deployment = self.failed(named_probe='[ "$1" != ArtifactInstall ] || yes "a line of a talkative module" | head -c 3000000 >&2')
+        talk = '[ "$1" != ArtifactInstall ] || yes "a line of a talkative module" | head -c 3000000 >&2'
+        deployment = self.failed(named_probe=talk)
         messages = self.logged(deployment)
         self.assertIn("fails", "\n".join(messages[-40:]))
         self.assertGreater(len(self.server.named("log")[-1].body), 700000)

@@ -373,6 +373,9 @@ class StateScripts(Daemon):
 
     settings = {**SELDOM, "UpdatePollIntervalSeconds": 2}
 
+    def spelled(self, sequence):
+        return [self.LETTERS[letter] for letter in sequence.split()]
+
     def until_download(self, fail=()):
         self.device.probe(fail_once=" ".join(self.LETTERS[letter] for letter in fail))
         self.device.device_scripts(self.GROUPS)
@@ -391,11 +394,11 @@ class StateScripts(Daemon):
             with self.subTest(fail=fail):
                 self.daemon.kill()
                 self.setUp()
-                self.assertEqual(self.until_download(fail), [self.LETTERS[letter] for letter in sequence.split()])
+                self.assertEqual(self.until_download(fail), self.spelled(sequence))
 
     def test_question_that_fails_is_an_error_of_sync(self):
         self.server.fault("next", device_server.answer(500), times=1)
-        self.assertEqual(self.until_download(), [self.LETTERS[letter] for letter in "I> I< S> S< I> I< S> S! I> I< S> S<".split()])
+        self.assertEqual(self.until_download(), self.spelled("I> I< S> S< I> I< S> S! I> I< S> S<"))
 
     def test_leaving_sync_fails_before_a_deployment(self):
         """It is offered again, and nothing is reported of the first time."""

@@ -58,7 +58,7 @@ class Row(fleet.FleetScenario):
         deployment = self.deploy(artifact={"scripts": scripts})
         self.start()
         self.until(lambda: deployment.devices and deployment.only().ended(), "the end", restarts=60)
-        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device")
+        self.settled()
         self.daemon.stop()
         self.check(deployment)
 

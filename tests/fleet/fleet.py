@@ -148,9 +148,24 @@ class FleetScenario(scenario.Scenario):
     def story(self):
         """What happened, for the message of a failure."""
         requests = ["%-24s %s" % (one.name(), one.status) for one in list(self.server.requests)]
-        return "\n".join(["-- requests", *requests[-60:], "-- calls", *self.calls()[-60:], "-- daemon", self.daemon.text()[-6000:]])
+        calls, said = self.calls()[-60:], self.daemon.text()[-6000:]
+        return "\n".join(["-- requests", *requests[-60:], "-- calls", *calls, "-- daemon", said])
+
+    # ---- the module ----
+
+    def blocking(self, call="ArtifactInstall"):
+        """Lets the module wait in a call until self.go()."""
+        waits = '[ "$1" != %s ] || while [ ! -e "%s" ]; do sleep 0.02; done' % (call, self.device.path("go"))
+        self.device.probe(named_probe=waits)
+
+    def go(self):
+        self.device.write("go", "")
 
     # ---- what it should have done ----
+
+    def settled(self):
+        """Waits until the device has no deployment on record any more."""
+        self.until(lambda: self.device.status()["deployment"] is None, "the end on the device")
 
     def requested(self, name, count=1, status=None, **more):
         """Waits for so many requests of that name that were answered; returns them."""
