@@ -4,6 +4,7 @@ import email.utils
 import json
 import os
 import signal
+import subprocess
 import time
 
 import device_server
@@ -360,10 +361,25 @@ class Download(Network):
         deployment.artifact = deployment.artifact[:at] + b"Hello" + deployment.artifact[at + 5:]
         self.failed(deployment, "checksum")
 
-    def test_signature(self):
+    def test_signature_that_is_missing(self):
         _, public = scenario.make_key(self.device, "signer")
         self.configure(ArtifactVerifyKey=public)
         self.failed(self.deploy(), "sign")
+
+    def test_signatures(self):
+        scenario.need("mender-artifact")
+        private, public = scenario.make_key(self.device, "signer")
+        _, other = scenario.make_key(self.device, "other")
+        for key, status in ((other, "failure"), (public, "success")):
+            self.configure(ArtifactVerifyKey=key)
+            path = self.device.artifact(file=status + ".mender", name=status)
+            subprocess.run(["mender-artifact", "sign", path, "-k", private], check=True, stdout=subprocess.DEVNULL)
+            deployment = self.server.deploy(path, status)
+            self.start()
+            self.ends(deployment, status)
+            self.settled()
+            self.daemon.stop()
+        self.assert_name("success")
 
     def test_module_that_is_missing(self):
         self.failed(self.deploy(scenario.payload("absent", [("a", b"a")])), "absent")

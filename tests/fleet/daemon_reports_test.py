@@ -246,6 +246,37 @@ class Outbox(fleet.FleetScenario):
         self.assertEqual(self.daemon.stop(), 0)
 
 
+class FullStore(fleet.FleetScenario):
+    """No room for a record in the data store: the deployment is not begun, and nobody says that it failed."""
+
+    def prefix(self):
+        return (*fleet.scenario.own_mounts(), "sh", "-c", 'mount -t tmpfs -o size=256k none "$0" && '
+                'echo device_type=board > "$0/device_type" && exec "$@"', self.device.data)
+
+    def filler(self):
+        """A file in the data store as the daemon sees it."""
+        return "/proc/%d/root%s/filler" % (self.daemon.process.pid, self.device.data)
+
+    def fill(self):
+        with open(self.filler(), "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+    def test_goes_on_when_there_is_room(self):
+        self.need_own_mounts()
+        self.start()
+        self.requested("next", status=204)
+        self.fill()
+        deployment = self.deploy()
+        self.requested("next", 2, status=200)
+        self.assertEqual((deployment.reports, self.calls()), ([], []))
+        os.unlink(self.filler())
+        self.ends(deployment, "success")
+
+
 class Log(fleet.FleetScenario):
     def failed(self, **conf):
         self.device.probe(**{"fail_always": "ArtifactInstall", **conf})
@@ -300,6 +331,12 @@ class Log(fleet.FleetScenario):
         text = json.dumps(deployment.log)
         self.assertIn("entering install", text)
         self.assertIn("entering rollback", text)
+
+    def test_kept_elsewhere(self):
+        self.configure(UpdateLogPath=self.device.path("logs"))
+        deployment = self.failed()
+        self.assertIn("ArtifactInstall fails", "\n".join(self.logged(deployment)))
+        self.assertEqual(os.listdir(self.device.path("logs")), ["deployments.0000.%s.log" % deployment.id])
 
     def test_local_file_is_named_after_the_deployment(self):
         deployment = self.failed()
