@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "core/host/download_fixture_test.hpp"
+#include "core/host/module_call.hpp"
 
 namespace patchbay::host {
 namespace {
@@ -126,24 +127,46 @@ void PrintTo(const Hang& row, std::ostream* out) {
   *out << row.name;
 }
 
-class HangingStreamer : public ::testing::TestWithParam<Hang> {};
+class HangingStreamer : public ::testing::TestWithParam<Hang> {
+ protected:
+  /// A download by a module that hangs, with that limit. Returns its message.
+  static std::string time_out(std::chrono::milliseconds limit) {
+    auto settings = ProbeModule::default_settings();
+    settings.timeout = limit;
+    ProbeModule probe{inside_download("echo $$ > $OUT/pid\n" + std::string{GetParam().body}),
+                      settings};
+    MemorySource source{one_big_file()};
+
+    const auto result = probe.module->download(source);
+
+    EXPECT_THAT(result,
+                FailsWith(ErrorCode::timeout, HasSubstr("probe: Download: not finished within " +
+                                                        human_duration(limit))));
+    expect_no_pipes(probe);
+    const auto pid = probe.left("pid");
+    if (result || pid.empty()) return "";
+    expect_ended(std::stol(pid));
+    return result.error().message();
+  }
+
+ private:
+  static void expect_ended(long group) {
+    const auto patience = Deadline::after(5s);  // SIGKILL is not instantaneous
+    while (!living_members(group).empty() && !patience.passed())
+      std::this_thread::yield();
+    EXPECT_THAT(living_members(group), ::testing::IsEmpty());
+  }
+};
 
 TEST_P(HangingStreamer, GivenAHang_WhenTimeIsOver_ThenTheGroupIsKilledAndTheErrorSaysWhere) {
-  ProbeModule probe{inside_download("echo $$ > $OUT/pid\n" + std::string{GetParam().body}),
-                    ProbeModule::hasty()};
-  MemorySource source{one_big_file()};
+  // On a busy machine a module may be late for its own hang, so that time is over before it.
+  std::string message;
+  for (const auto limit : {300ms, 3'000ms, 15'000ms}) {
+    message = time_out(limit);
+    if (message.find(GetParam().message) != std::string::npos) break;
+  }
 
-  const auto result = probe.module->download(source);
-
-  EXPECT_THAT(result, FailsWith(ErrorCode::timeout,
-                                AllOf(HasSubstr("probe: Download: not finished within 300 ms"),
-                                      HasSubstr(GetParam().message))));
-  const auto group = std::stol(probe.left("pid"));
-  const auto patience = Deadline::after(5s);  // SIGKILL is not instantaneous
-  while (!living_members(group).empty() && !patience.passed())
-    std::this_thread::yield();
-  EXPECT_THAT(living_members(group), ::testing::IsEmpty());
-  expect_no_pipes(probe);
+  EXPECT_THAT(message, HasSubstr(GetParam().message));
 }
 
 constexpr Hang kHangs[] = {
