@@ -7,6 +7,7 @@ import sys
 import time
 import unittest
 
+import build
 import workbench
 from workbench import artifact
 from loaders import LOADERS
@@ -122,6 +123,24 @@ class Board(BoardCase):
         self.assertIn('"v2" is installed and waits', board.expect(2, "client resume"))
         self.assertEqual(board.reboot(), ("v1", "/dev/vda2"))
         self.assertIn('"v2" is installed and waits', board.expect(2, "client resume"))
+        self.assertIn("did not start: the boot loader has gone back", board.expect(1, "client commit"))
+        self.assert_old(board)
+
+    def test_half_a_superblock_under_the_datastore_is_put_back_with_nothing_lost(self):
+        board, _ = self.waiting()
+        board.expect(0, "echo here > /data/kept && sync")
+        board.pull_plug()
+        checksum = build.PARTITIONS[3][0] * build.MEBI + 1024 + 0x3FC
+        with open(bench.path("disk"), "r+b") as disk:
+            disk.seek(checksum)
+            before = disk.read(4)
+            disk.seek(checksum)
+            disk.write(bytes(byte ^ 0xFF for byte in before))
+        board = bench.machine(bench.path("disk"))
+        self.addCleanup(board.pull_plug)
+        # The plug was a boot that nobody has committed.
+        self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
+        self.assertEqual(board.expect(0, "cat /data/kept").strip(), "here")
         self.assertIn("did not start: the boot loader has gone back", board.expect(1, "client commit"))
         self.assert_old(board)
 

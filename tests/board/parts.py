@@ -8,7 +8,7 @@ import shutil
 from build import DISK_SIZE, MEBI, PARTITIONS, run, script, write
 from loaders import UBoot
 
-ROOT_SIZE = 36  # MiB; what is not in the image need not be hashed and copied
+ROOT_SIZE = 38  # MiB; what is not in the image need not be hashed and copied
 NEEDED = ("qemu-system-x86_64", "mke2fs", "mkfs.vfat", "mcopy", "cpio", "busybox", "modprobe", "fw_setenv")
 
 
@@ -91,7 +91,7 @@ class Parts:
     # board's clock goes by instructions, and nobody waits for it.
     module_options = {"softdog": "soft_margin=3600 nowayout=1"}
     early_init = "early_init.sh"
-    tools = ("fw_printenv", "fw_setenv")
+    tools = ("fw_printenv", "fw_setenv", "e2fsck")
 
     def __init__(self, directory, loader, client, modules):
         self.directory = directory
