@@ -86,10 +86,14 @@ void Forwarder::Service::accept_all() {
   while (wait(listener_.fd(), -1)) {
     running_.remove_if([](const Running& running) { return running.ended.load(); });
     auto program = listener_.accept();
-    if (program && *program) admit(**std::move(program));
-    if (!program && !failed) around_.log.warning(program.error().message());
-    failed = !program;
-    if (failed) static_cast<void>(wait(-1, kPause_ms));
+    if (!program) {
+      if (!failed) around_.log.warning(program.error().message());
+      failed = true;
+      static_cast<void>(wait(-1, kPause_ms));
+      continue;
+    }
+    failed = false;
+    if (*program) admit(**std::move(program));
   }
 }
 

@@ -112,7 +112,7 @@ class ForwarderTest : public ::testing::Test {
       ::unsetenv(name);
   }
 
-  ~ForwarderTest() override { EXPECT_THAT(log_.text(), Not(HasSubstr("hunter2"))); }
+  void TearDown() override { EXPECT_THAT(log_.text(), Not(HasSubstr("hunter2"))); }
 
   void start(const std::string& server_url) {
     auto started = Forwarder::start(options_, log_);
@@ -285,6 +285,7 @@ TEST_F(ForwarderTest, GivenMoreProgramsThanAreServed_WhenAsked_ThenTheLastIsTurn
   const HttpServer server{[](const HttpRequest&, int) { return testing::reply("200 OK", "x"); }};
   start(server.url(""));
   std::vector<Peer> waiting;
+  waiting.reserve(32);
   for (int i = 0; i < 32; ++i)
     waiting.push_back(connect());
 

@@ -88,7 +88,7 @@ constexpr std::size_t kToTheEnd = SIZE_MAX;
 class TunnelTest : public DownloadTest {
  protected:
   void SetUp() override { std::signal(SIGPIPE, SIG_IGN); }
-  ~TunnelTest() override {
+  void TearDown() override {
     for (const char* name : {"http_proxy", "https_proxy"})
       ::unsetenv(name);
   }

@@ -13,8 +13,6 @@
 namespace patchbay::os {
 namespace {
 
-using testing::FailsWith;
-using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::IsOkAnd;
 
