@@ -240,9 +240,9 @@ class Outbox(fleet.FleetScenario):
         self.deploy()
         self.start()
         self.requested("status:success", 2, status=500)
-        self.until(lambda: self.server.inventory()["artifact_name"] == "new", "the inventory")
+        self.until(lambda: self.server.inventory().get("artifact_name") == "new", "the inventory")
         self.inventory_script("mender-inventory-kernel", "echo kernel=6.2")
-        self.until(lambda: self.server.inventory()["kernel"] == "6.2", "the inventory again")
+        self.until(lambda: self.server.inventory().get("kernel") == "6.2", "the inventory again")
         self.assertEqual(self.daemon.stop(), 0)
 
 

@@ -109,11 +109,19 @@ class FleetScenario(scenario.Scenario):
         self.device.configure(Patchbay={**self.device.settings["Patchbay"], **(Patchbay or {})}, **settings)
 
     def identity(self, **pairs):
-        lines = "".join("echo %s=%s\n" % pair for pair in pairs.items())
-        self.device.write("share/identity/mender-device-identity", "#!/bin/sh\n" + lines, 0o755)
+        self.identity_script("".join("echo %s=%s\n" % pair for pair in pairs.items()))
+
+    def identity_script(self, text):
+        return self.program("share/identity/mender-device-identity", text)
 
     def inventory_script(self, name, text):
-        self.device.write("share/inventory/" + name, "#!/bin/sh\n" + text + "\n", 0o755)
+        return self.program("share/inventory/" + name, text)
+
+    def program(self, name, text):
+        """Written in one step, as the daemon may be about to run it, or running it."""
+        os.makedirs(os.path.dirname(self.device.path(name)), exist_ok=True)
+        os.rename(self.device.write("new-program", "#!/bin/sh\n" + text + "\n", 0o755), self.device.path(name))
+        return self.device.path(name)
 
     # ---- the daemon ----
 

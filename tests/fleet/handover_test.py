@@ -25,7 +25,7 @@ class Handover(fleet.ReferenceDaemon, fleet.FleetScenario):
         if not daemon.runs():
             self.run_with(daemon)
         self.ends(deployment, "success")
-        self.until(lambda: self.server.inventory()["artifact_name"] == name, "the inventory")
+        self.until(lambda: self.server.inventory().get("artifact_name") == name, "the inventory")
 
     def assert_one_device(self):
         self.assertEqual([one.status for one in self.server.authentication.sets], ["accepted"])
