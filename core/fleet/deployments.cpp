@@ -29,6 +29,11 @@ Error malformed(const std::string& what) {
   return Error{ErrorCode::invalid_input, "the server's answer about a deployment " + what};
 }
 
+/// It is a step of a path on the server, where dots mean something else.
+bool is_id(const json& id) {
+  return id.is_string() && id != "" && id != "." && id != "..";
+}
+
 Result<Offer> offer_of(const std::string& body) {
   const json answer = json::parse(body, nullptr, false);
   if (!answer.is_object()) return malformed("is no JSON object");
@@ -36,7 +41,7 @@ Result<Offer> offer_of(const std::string& body) {
   const json artifact = answer.value("artifact", json::object());
   const json source = artifact.is_object() ? artifact.value("source", json::object()) : json{};
   const json url = source.is_object() ? source.value("uri", json{}) : json{};
-  if (!id.is_string() || id.get<std::string>().empty()) return malformed("names no deployment");
+  if (!is_id(id)) return malformed("names no deployment");
   if (!url.is_string() || !fetch::is_url(url.get<std::string>())) {
     return malformed("does not say where the artifact is");
   }

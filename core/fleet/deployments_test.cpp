@@ -84,7 +84,8 @@ TEST_F(DeploymentsTest, GivenAnAnswerThatMakesNoSense_WhenAsked_ThenItIsAnError)
   for (const char* const body :
        {"", "<html>", "[]", "{}", R"({"id":""})", R"({"id":"x"})", R"({"id":"x","artifact":[]})",
         R"({"id":"x","artifact":{"source":{"uri":"file:///etc/passwd"}}})",
-        R"({"id":7,"artifact":{"source":{"uri":"https://a"}}})"}) {
+        R"({"id":7,"artifact":{"source":{"uri":"https://a"}}})",
+        R"({"id":"..","artifact":{"source":{"uri":"https://a"}}})"}) {
     fake_.will(answer(200, body));
     EXPECT_THAT(deployments_.next(kProvides),
                 FailsWith(ErrorCode::invalid_input, HasSubstr("answer about a deployment")))

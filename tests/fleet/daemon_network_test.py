@@ -52,6 +52,7 @@ class Answers(Network):
         good = {"id": "1", "artifact": {"source": {"uri": self.server.url + "/download/x"}}}
         texts = [b"", b"{", b"[]", b"null", b"\0", b"\xff\xfe", b"<html></html>", b"[" * 100000, b'{"id":' * 50000,
                  json.dumps({**good, "id": 7}).encode(), json.dumps({**good, "id": ""}).encode(),
+                 json.dumps({**good, "id": ".."}).encode(),
                  json.dumps({**good, "artifact": None}).encode(), json.dumps({**good, "artifact": {}}).encode(),
                  json.dumps({**good, "artifact": {"source": {"uri": "file:///etc/passwd"}}}).encode(),
                  json.dumps({**good, "artifact": {"source": {"uri": 7}}}).encode()]
@@ -59,13 +60,17 @@ class Answers(Network):
         self.assertEqual(self.server.named("status"), [])
         self.assertEqual(self.server.named("download"), [])
 
-    def test_deployment_with_an_odd_name(self):
-        """It stays one step of the path, and one file in the data store."""
-        answers = {"id": "../../x y", "artifact": {"source": {"uri": self.server.url + "/download/x"}}}
-        self.server.fault("next", device_server.answer(200, json.dumps(answers).encode()), times=1)
+    def test_deployments_with_odd_names(self):
+        """Each stays one step of the path, and one file in the data store."""
         self.start()
-        request = self.requested("status", status=404)[0]
-        self.assertTrue(request.path.endswith("/deployments/..%2F..%2Fx%20y/status"), request.path)
+        for name, step in (("../../x y", "..%2F..%2Fx%20y"), ("\0\n\"", "%00%0A%22"), ("x" * 3000, "x" * 3000)):
+            with self.subTest(name[:20]):
+                answers = {"id": name, "artifact": {"source": {"uri": self.server.url + "/download/x"}}}
+                self.server.fault("next", device_server.answer(200, json.dumps(answers).encode()), times=1)
+                self.requested("status:failure", len(self.server.named("status:failure", 404)) + 1, status=404)
+                request = self.server.named("status:failure")[-1]
+                self.assertTrue(request.path.endswith("/deployments/%s/status" % step), request.path[:200])
+                self.settled()
         self.polled()
         self.assertEqual([name for name in os.listdir(self.device.root) if "x y" in name], [])
 

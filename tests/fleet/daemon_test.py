@@ -91,6 +91,31 @@ class Beginning(Daemon):
         self.configure(ServerURL="mender.example.com")
         self.refused("mender.example.com")
 
+    def test_device_without_a_type(self):
+        os.unlink(self.device.path("data/device_type"))
+        self.refused(self.device.path("data/device_type"))
+
+    def test_damaged_store_is_kept(self):
+        content = os.urandom(20000)
+        with open(self.device.path("data/mender-store"), "wb") as file:
+            file.write(content)
+        self.start()
+        scenario.wait_for(lambda: "mender-store" in self.daemon.text(), "words about the store", fleet.LIMIT)
+        self.daemon.stop()
+        with open(self.device.path("data/mender-store"), "rb") as file:
+            self.assertEqual(file.read(), content)
+
+    def test_damaged_record_of_a_deployment(self):
+        self.client("show-artifact")
+        self.install(name="first")
+        self.client("commit")
+        scenario.put_into_store(self.device, "patchbay-deployment", '{"id": 7}')
+        self.deploy()
+        self.start()
+        self.requested("inventory", status=200)
+        self.until(lambda: "patchbay-deployment" in self.daemon.text(), "words about the record")
+        self.assertEqual(self.server.named("next"), [])
+
     def test_damaged_key_is_kept(self):
         for content in ("", "nonsense\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"):
             path = self.device.write("data/mender-agent.pem", content, 0o600)
@@ -343,6 +368,19 @@ class Seldom(Daemon):
         self.client("check-update")
         self.ends(deployment, "success")
         self.until(lambda: self.server.inventory().get("artifact_name") == "new", "the inventory, after a deployment at once")
+
+    def test_many_questions_leave_nothing_behind(self):
+        """As good as some weeks of them."""
+        pid = self.daemon.process.pid
+        before = self.open_files(pid)
+        for _ in range(60):
+            count = len(self.server.named("next-v1-get"))
+            self.daemon.send(signal.SIGUSR1)
+            self.requested("next-v1-get", count + 1)
+        self.until(lambda: self.open_files(pid) <= before, "as few open files as before")
+
+    def open_files(self, pid):
+        return len(os.listdir("/proc/%d/fd" % pid))
 
     def test_several_signals_do_no_harm(self):
         deployment = self.deploy()
