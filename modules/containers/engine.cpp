@@ -83,6 +83,7 @@ Container describe(const json& answer) {
   found.image_id = with_algorithm(get<std::string>(answer, "/Image", ""));
   found.labels = labels_of(answer, "/Config/Labels");
   found.running = get(answer, "/State/Running", false);
+  found.stopping = get(answer, "/State/Status", std::string{}) == "stopping";
   found.restarting = get(answer, "/State/Restarting", false);
   found.restarts = get(answer, "/RestartCount", 0);
   found.exit_code = get(answer, "/State/ExitCode", 0);

@@ -24,6 +24,7 @@ struct Container {
   std::string image_id;  ///< "sha256:..."
   std::map<std::string, std::string> labels{};
   bool running = false;
+  bool stopping = false;  ///< has been told to end; Podman does not call it running any more
   bool restarting = false;
   int restarts = 0;
   int exit_code = 0;

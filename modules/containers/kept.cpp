@@ -41,7 +41,8 @@ Status make_ready(const Engine& engine, const Record& record, const OldContainer
   const bool touched = record.stopping(old.id);
   // Somebody who has died since may have asked for any one step of keep(), and the engine may do it
   // only now: nothing is taken for granted because it is as it should be.
-  if (touched && now->running && (!old.running || now->name == old.name)) {
+  const bool lives = now->running || now->stopping;
+  if (touched && lives && (!old.running || now->name == old.name)) {
     PATCHBAY_CHECK(engine.stop(old.id));
   }
   PATCHBAY_CHECK(rename(engine, old.id, old.name));

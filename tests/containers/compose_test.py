@@ -464,6 +464,23 @@ volumes: {data: {}}
                     self.tree.call(call)
                 self.assertEqual(self.state(), before)
 
+    def test_client_killed_while_the_old_container_is_stopping(self):
+        if self.engine.type == "docker":
+            self.skipTest("Docker calls such a container running")
+        deaf = engines.ImageFile(engines.build_app(self.work), "deaf", {"StopSignal": "SIGWINCH"})
+        self.prepare(deaf)
+        self.tree.update()
+        before = self.state()
+        [name] = self.engine.containers()
+        self.prepare(self.two)
+        process = self.tree.start("ArtifactInstall")
+        wait_for(lambda: self.engine.inspect(name)["State"]["Status"] == "stopping", "the stop")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        for call in ("ArtifactRollback", "Cleanup"):
+            self.tree.call(call)
+        self.assertEqual(self.state(), before)
+
     # ---- what is refused
 
     def test_refused_before_anything_is_touched(self):
