@@ -59,6 +59,11 @@ bool is_answer_on_stderr(std::string_view log) {
   return log.ends_with(" stderr: Yes\n") || log.ends_with(" stderr: Automatic\n");
 }
 
+std::string last_line_of(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return printable(text.substr(text.rfind('\n') + 1), 400);
+}
+
 /// For a process whose standard error is kept.
 class PrintingLog final : public Log {
  public:
@@ -335,7 +340,7 @@ bool Walk::reboot_itself(Call call) {
   const auto made = watched(name, [&]() -> Status {
     cut = traced(call);
     if (!cut || cut->reached || cut->exited_with(0)) return Done{};
-    return Error{ErrorCode::module_failed, name + " failed"};
+    return Error{ErrorCode::module_failed, last_line_of(log_text_)};
   });
   if (!cut) return must(call);
   note(name);
@@ -434,7 +439,10 @@ int run_one_call(const std::string& type, const std::string& path, const std::st
   if (!module) return 1;
   for (int number = 0; number <= static_cast<int>(Call::cleanup); ++number) {
     const auto candidate = static_cast<Call>(number);
-    if (to_string(candidate) == call) return (*module)->call(candidate) ? 0 : 1;
+    if (to_string(candidate) != call) continue;
+    const auto status = (*module)->call(candidate);
+    if (!status) log.error(status.error().message());
+    return status ? 0 : 1;
   }
   return 1;
 }
