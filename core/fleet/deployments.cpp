@@ -31,7 +31,8 @@ Error malformed(const std::string& what) {
 
 /// It is a step of a path on the server, where dots mean something else.
 bool is_id(const json& id) {
-  return id.is_string() && id != "" && id != "." && id != "..";
+  const std::string name = id.is_string() ? id.get<std::string>() : std::string{};
+  return !name.empty() && name != "." && name != "..";
 }
 
 Result<Offer> offer_of(const std::string& body) {

@@ -108,7 +108,8 @@ TEST_F(ConfigTest, GivenSecret_WhenShown_ThenMasked) {
 }
 
 TEST_F(ConfigTest, GivenKeysInAnyLetterCase_WhenLoaded_ThenKnown) {
-  auto config = load(R"({"serverurl": "https://a", "HTTPSCLIENT": {"key": "/k", "certificate": "/c"}})");
+  auto config =
+      load(R"({"serverurl": "https://a", "HTTPSCLIENT": {"key": "/k", "certificate": "/c"}})");
 
   ASSERT_THAT(config, IsOk());
   EXPECT_THAT(config->warnings, IsEmpty());
