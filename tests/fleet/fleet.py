@@ -94,6 +94,12 @@ class FleetScenario(scenario.Scenario):
         self.configure_device()
         self.daemon = self.new_daemon()
 
+    def tearDown(self):
+        """Whatever it is doing, it ends when told; and a sanitizer that has something to say is heard."""
+        if self.daemon.process:
+            self.daemon.stop()
+            self.assertNotIn("Sanitizer", self.daemon.text())
+
     def new_server(self, **options):
         server = device_server.DeviceServer(**options)
         self.addCleanup(server.close)
