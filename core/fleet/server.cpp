@@ -13,6 +13,8 @@ using nlohmann::json;
 
 constexpr std::string_view kLoginPath = "/api/devices/v1/authentication/auth_requests";
 constexpr int kUnauthorized = 401;
+/// "Again at once" (Retry-After: 0, or a date that is past) would be a loop without a wait.
+constexpr std::chrono::seconds kShortestWait{1};
 
 /// Tokens go into a header line: nothing but visible characters.
 bool is_token(std::string_view text) {
@@ -66,6 +68,7 @@ Result<fetch::Answer> Server::transport(const fetch::Call& call) {
   auto answer = settings_.transport(call);
   const std::scoped_lock lock{mutex_};
   wait_asked_ = answer ? answer->retry_after : std::nullopt;
+  if (wait_asked_) wait_asked_ = std::max(*wait_asked_, kShortestWait);
   return answer;
 }
 

@@ -52,7 +52,8 @@ class Server {
   void forget();
   /// How often it has logged in: what was agreed with the server before the last time is void.
   [[nodiscard]] unsigned logins() const;
-  /// How long the last answer asked to wait before the next call (Retry-After).
+  /// How long the last answer asked to wait before the next call (Retry-After); never less than a
+  /// second.
   [[nodiscard]] std::optional<std::chrono::seconds> wait_asked() const;
 
   /// `listener` hears how every login ends, on the thread that has made it: the access, or an empty

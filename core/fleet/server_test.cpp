@@ -174,6 +174,18 @@ TEST(ServerTest, GivenAServerThatIsBusy_WhenAsked_ThenItsWaitIsKnown_UntilTheNex
   EXPECT_FALSE(device.server.wait_asked());
 }
 
+TEST(ServerTest, GivenAServerThatWantsNoWait_WhenAsked_ThenASecondPassesAllTheSame) {
+  FakeServer fake;
+  fake.will_accept("token");
+  auto busy = answer(503);
+  busy.retry_after = std::chrono::seconds{0};
+  fake.will(busy);
+  FakeDevice device{fake.settings()};
+
+  ASSERT_THAT(device.server.call(kRequest), IsOk());
+  EXPECT_EQ(device.server.wait_asked(), std::chrono::seconds{1});
+}
+
 TEST(ServerTest, GivenEverything_WhenLogged_ThenNoTokenIsInIt) {
   FakeServer fake;
   fake.will_accept("secret-token");
