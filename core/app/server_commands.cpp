@@ -78,11 +78,12 @@ Status run_daemon(const Session& session) {
     session.log.warning("certificates of servers are not checked (SkipVerify)");
   }
   PB_TRY(artifact::RequestKey key, load_key(session));
+  // Before the lock says who can be woken: the signals for that would end the process.
+  PB_TRY(Wakeups wakeups, Wakeups::create());
   PB_TRY(const os::FileLock only_one,
          os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid())));
   if (const auto status = bootstrap(session); !status)
     session.log.warning(status.error().message());
-  PB_TRY(Wakeups wakeups, Wakeups::create());
   fleet::Server server{server_settings(session), std::move(key), session.log};
   const auto add_ons =
       control::AddOns::start(server, session.device.transfer_options(), session.log);
