@@ -46,10 +46,12 @@ void log_end(Log& log, const std::string& deployment, const Result<flow::Outcome
   log.error(end + (outcome->error ? ": " + outcome->error->message() : ""));
 }
 
-/// What a deployment that was called off, or that nobody knows, leaves to be done: nothing.
+/// Nothing is left to be done for a deployment that was called off, that nobody knows, or of which
+/// the server will never take what we say.
 bool is_over(const Status& told) {
   return told || told.error().code() == ErrorCode::conflict ||
-         told.error().code() == ErrorCode::not_found;
+         told.error().code() == ErrorCode::not_found ||
+         told.error().code() == ErrorCode::invalid_input;
 }
 
 std::string who_is_first(const std::optional<flow::Journal>& pending) {
@@ -167,7 +169,8 @@ Result<std::optional<fleet::Offer>> Daemon::ask() {
     poll_timer_.failed(Clock::now(), server_.wait_asked());
     return offer;
   }
-  poll_timer_.worked();
+  // With an offer it has worked when that is begun: what keeps it from beginning may last.
+  if (!*offer) poll_timer_.worked();
   const bool has_just_been_accepted = inventory_tried_in_ != server_.logins();
   if (has_just_been_accepted) inventory_timer_.pull(Clock::now());
   return offer;
@@ -192,12 +195,14 @@ void Daemon::carry_out(const fleet::Offer& offer) {
   auto consent = consent_to(offer.id);
   if (const auto status = install_on_record(offer, record, consent); !status) {
     log_.error("the deployment " + printable(offer.id) + " waits: " + status.error().message());
-    return poll_timer_.failed(Clock::now(), std::nullopt);
+    static_cast<void>(poll_timer_.failed(Clock::now(), std::nullopt));
+    return;
   }
+  poll_timer_.worked();
   static_cast<void>(deliver(record));
 }
 
-/// Error: it could not be begun, and is not on record.
+/// Error: it could not be begun, or its end is not on record; settle() goes on with the latter.
 Status Daemon::install_on_record(const fleet::Offer& offer, DeploymentRecord& record,
                                  flow::Consent& consent) {
   const Wakeups::Busy busy;
@@ -208,8 +213,7 @@ Status Daemon::install_on_record(const fleet::Offer& offer, DeploymentRecord& re
   workplace->log().begin(log_id(record.id, record.started));
   const auto outcome = install(*workplace, offer, record);
   log_end(workplace->log(), record.id, outcome);
-  end(*workplace, record, ending_of(outcome));
-  return Done{};
+  return end(*workplace, record, ending_of(outcome));
 }
 
 Result<flow::Outcome> Daemon::install(Workplace& workplace, const fleet::Offer& offer,
@@ -274,41 +278,46 @@ Status Daemon::go_on(DeploymentRecord& record) {
   if (outcome) log_end(workplace->log(), record.id, *outcome);
   const bool committed = outcome ? outcome->end == flow::End::committed
                                  : fleet::has_committed(workplace->store(), record.started);
-  end(*workplace, record, committed ? Ending::success : Ending::failure);
-  return Done{};
+  return end(*workplace, record, committed ? Ending::success : Ending::failure);
 }
 
-/// From here on nothing but the report is left of the deployment.
-void Daemon::end(Workplace& workplace, DeploymentRecord& record, Ending ending) {
+/// From here on nothing but the report is left of the deployment. Error: more is, as its end could
+/// not be recorded; nobody else would go on with that.
+Status Daemon::end(Workplace& workplace, DeploymentRecord& record, Ending ending) {
+  PB_TRY(const auto pending, workplace.updater().in_progress());
+  if (pending) return Error{ErrorCode::io, "its end could not be recorded"};
   record.result = ending;
   if (const auto status = fleet::record_deployment(workplace.store(), record); !status) {
     log_.warning(status.error().message());
   }
+  return Done{};
 }
 
 bool Daemon::deliver(const DeploymentRecord& record) {
-  const auto told = report_result(record);
-  if (!told) {
+  const bool succeeded = record.result == Ending::success;
+  const auto told = deployments_.report(
+      record.id, succeeded ? fleet::Progress::success : fleet::Progress::failure);
+  const auto all = told && !succeeded ? send_log(record) : told;
+  if (!all) {
     log_.warning("the end of the deployment " + printable(record.id) +
-                 " was not reported: " + told.error().message());
+                 (told ? " was reported, but not its log: " : " was not reported: ") +
+                 all.error().message());
   }
-  if (!is_over(told)) {
-    poll_timer_.failed(Clock::now(), server_.wait_asked());
-    return false;
+  if (!is_over(all)) {
+    const bool comes_again = poll_timer_.failed(Clock::now(), server_.wait_asked());
+    // The server knows how it has ended: a log is not worth all deployments after it.
+    if (comes_again || !told) return false;
   }
   poll_timer_.worked();
   inventory_timer_.pull(Clock::now());
+  return forget();
+}
+
+bool Daemon::forget() {
   auto store = session_.device.open_store(store::Access::read_write);
   const auto erased = store ? fleet::erase_deployment(*store) : Status{Error{store.error()}};
   if (!erased) log_.warning(erased.error().message() + "; it will be reported once more");
   return erased.has_value();
-}
-
-Status Daemon::report_result(const DeploymentRecord& record) {
-  const bool succeeded = record.result == Ending::success;
-  PB_CHECK(deployments_.report(record.id,
-                               succeeded ? fleet::Progress::success : fleet::Progress::failure));
-  return succeeded ? Status{Done{}} : send_log(record);
 }
 
 Status Daemon::send_log(const DeploymentRecord& record) {
@@ -316,11 +325,7 @@ Status Daemon::send_log(const DeploymentRecord& record) {
       find_deployment_log(session_.device.log_directory(), log_id(record.id, record.started));
   const auto text = path ? os::read_file(*path, kMostLogFile) : Result<std::string>{std::string{}};
   const std::string body = text ? fleet::log_upload(*text) : std::string{};
-  if (body.empty()) return Done{};
-  auto sent = deployments_.send_log(record.id, body);
-  if (sent || sent.error().code() != ErrorCode::invalid_input) return sent;
-  log_.warning(sent.error().message());
-  return Done{};
+  return body.empty() ? Status{Done{}} : deployments_.send_log(record.id, body);
 }
 
 }  // namespace patchbay::app

@@ -55,10 +55,10 @@ class Daemon {
   bool settle();
   [[nodiscard]] Result<std::optional<fleet::DeploymentRecord>> read_record() const;
   Status go_on(fleet::DeploymentRecord& record);
-  void end(Workplace& workplace, fleet::DeploymentRecord& record,
-           fleet::DeploymentRecord::Result ending);
+  Status end(Workplace& workplace, fleet::DeploymentRecord& record,
+             fleet::DeploymentRecord::Result ending);
   bool deliver(const fleet::DeploymentRecord& record);
-  Status report_result(const fleet::DeploymentRecord& record);
+  bool forget();
   Status send_log(const fleet::DeploymentRecord& record);
 
   const Session& session_;

@@ -1,5 +1,6 @@
 #include "core/fleet/deployments.hpp"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -16,9 +17,17 @@ constexpr const char* kNextV1 = "/api/devices/v1/deployments/device/deployments/
 constexpr const char* kNextV2 = "/api/devices/v2/deployments/device/deployments/next";
 constexpr const char* kDeployments = "/api/devices/v1/deployments/device/deployments/";
 constexpr int kNoContent = 204;
+constexpr int kForbidden = 403;
 constexpr int kNotFound = 404;
 constexpr int kConflict = 409;
-constexpr int kTooLarge = 413;
+
+/// Whether the same request would get the same answer later. Not of these: who the device is may be
+/// mended, and a wait may help.
+bool is_final(int status) {
+  constexpr std::array kMayPass{401, kForbidden, 408, 425, 429};
+  return status >= 400 && status < 500 &&
+         std::find(kMayPass.begin(), kMayPass.end(), status) == kMayPass.end();
+}
 
 std::string value_of(const store::Provides& provides, const char* key) {
   const auto found = provides.find(key);
@@ -52,7 +61,7 @@ Result<Offer> offer_of(const std::string& body) {
 Error refused(const std::string& what, const fetch::Answer& answer) {
   const ErrorCode code = answer.status == kConflict   ? ErrorCode::conflict
                          : answer.status == kNotFound ? ErrorCode::not_found
-                         : answer.status == kTooLarge ? ErrorCode::invalid_input
+                         : is_final(answer.status)    ? ErrorCode::invalid_input
                                                       : ErrorCode::io;
   return Error{code, "the server does not take " + what + ": " + refusal_in_words(answer)};
 }
@@ -98,7 +107,7 @@ Result<fetch::Answer> Deployments::ask(const store::Provides& provides) {
 
 Status Deployments::report(const std::string& id, Progress progress) {
   const json body{{"status", to_string(progress)}};
-  PB_TRY(const fetch::Answer answer, server_.call({"PUT", path_of(id, "status"), body.dump()}));
+  PB_TRY(const fetch::Answer answer, put(path_of(id, "status"), body.dump()));
   if (answer.success()) return Done{};
   if (answer.status == kConflict) {
     return Error{ErrorCode::conflict,
@@ -108,9 +117,19 @@ Status Deployments::report(const std::string& id, Progress progress) {
 }
 
 Status Deployments::send_log(const std::string& id, const std::string& body) {
-  PB_TRY(const fetch::Answer answer, server_.call({"PUT", path_of(id, "log"), body}));
+  PB_TRY(const fetch::Answer answer, put(path_of(id, "log"), body));
   if (answer.success()) return Done{};
-  return refused("the log of the deployment", answer);
+  auto error = refused("the log of the deployment", answer);
+  // The token is good, the status was taken with it: a gateway does not like what is in the log.
+  if (answer.status != kForbidden) return error;
+  return Error{ErrorCode::invalid_input, error.message()};
+}
+
+/// What keeps a request from the server may pass, whatever it is: the other codes are the server's.
+Result<fetch::Answer> Deployments::put(const std::string& path, const std::string& body) {
+  auto answer = server_.call({"PUT", path, body});
+  if (!answer) return Error{ErrorCode::io, answer.error().message()};
+  return answer;
 }
 
 }  // namespace patchbay::fleet

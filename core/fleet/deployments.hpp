@@ -30,7 +30,8 @@ class Deployments {
   Result<std::optional<Offer>> next(const store::Provides& provides);
 
   /// Error code `conflict`: the server has called the deployment off; `not_found`: it knows of no
-  /// such deployment; everything else may pass.
+  /// such deployment; `invalid_input`: it will not be taken later, either; everything else may
+  /// pass.
   Status report(const std::string& id, Progress progress);
 
   /// `body` is what log_upload() makes. Error code `invalid_input`: it will not be taken later,
@@ -39,6 +40,7 @@ class Deployments {
 
  private:
   Result<fetch::Answer> ask(const store::Provides& provides);
+  Result<fetch::Answer> put(const std::string& path, const std::string& body);
 
   Server& server_;
   /// The login since which the server is known not to have the second version of the question.

@@ -124,13 +124,43 @@ TEST_F(DeploymentsTest, GivenADeploymentThatWasCalledOff_WhenReported_ThenItIsTo
               FailsWith(ErrorCode::io, HasSubstr("refused")));
 }
 
-TEST_F(DeploymentsTest, GivenALog_WhenSent_ThenOneThatIsTooLongIsNotSentAgain) {
+TEST_F(DeploymentsTest, GivenAReportThatWillNeverBeTaken_WhenSent_ThenItIsToldFromOneThatMay) {
+  for (const int status : {400, 405, 410, 422}) {
+    fake_.will(answer(status));
+    EXPECT_THAT(deployments_.report("x", Progress::failure),
+                FailsWith(ErrorCode::invalid_input, HasSubstr(std::to_string(status))));
+  }
+  for (const int status : {302, 403, 408, 429, 503}) {
+    fake_.will(answer(status));
+    EXPECT_THAT(deployments_.report("x", Progress::failure),
+                FailsWith(ErrorCode::io, HasSubstr(std::to_string(status))));
+  }
+}
+
+TEST_F(DeploymentsTest, GivenALog_WhenSent_ThenOneThatIsNotLikedIsNotSentAgain) {
   fake_.will(answer(204));
   EXPECT_THAT(deployments_.send_log("x", "{}"), IsOk());
   EXPECT_THAT(fake_.asked().back(), EndsWith("/device/deployments/x/log"));
-  fake_.will(answer(413));
-  EXPECT_THAT(deployments_.send_log("x", "{}"),
-              FailsWith(ErrorCode::invalid_input, HasSubstr("413")));
+  for (const int status : {400, 403, 413}) {
+    fake_.will(answer(status));
+    EXPECT_THAT(deployments_.send_log("x", "{}"),
+                FailsWith(ErrorCode::invalid_input, HasSubstr(std::to_string(status))));
+  }
+  fake_.will(answer(500));
+  EXPECT_THAT(deployments_.send_log("x", "{}"), FailsWith(ErrorCode::io, HasSubstr("500")));
+}
+
+TEST(DeploymentsWithoutAnIdentity, GivenNoNetworkInterfaceYet_WhenReported_ThenThatIsNoAnswer) {
+  FakeServer fake;
+  auto settings = fake.settings();
+  settings.identity = [] {
+    return Result<std::string>{Error{ErrorCode::not_found, "no Ethernet interface"}};
+  };
+  FakeDevice device{std::move(settings)};
+  Deployments deployments{device.server};
+  EXPECT_THAT(deployments.report("x", Progress::success),
+              FailsWith(ErrorCode::io, HasSubstr("no Ethernet interface")));
+  EXPECT_THAT(deployments.send_log("x", "{}"), FailsWith(ErrorCode::io, HasSubstr("Ethernet")));
 }
 
 }  // namespace

@@ -21,9 +21,10 @@ void Timer::begin(Clock::time_point now) {
   due_ = now + std::chrono::duration_cast<Clock::duration>(wait);
 }
 
-void Timer::failed(Clock::time_point now, std::optional<std::chrono::seconds> asked) {
+bool Timer::failed(Clock::time_point now, std::optional<std::chrono::seconds> asked) {
   const auto wait = asked ? asked : backoff_.next();
   if (wait) due_ = now + *wait;
+  return wait.has_value();
 }
 
 }  // namespace patchbay::fleet

@@ -30,8 +30,8 @@ class Timer {
   void begin(Clock::time_point now);
   void worked() { backoff_.reset(); }
   /// It was done and failed: due again after what the server has asked for, else as Backoff says;
-  /// when that gives up, the interval goes on.
-  void failed(Clock::time_point now, std::optional<std::chrono::seconds> asked);
+  /// when that gives up (false), the interval goes on.
+  bool failed(Clock::time_point now, std::optional<std::chrono::seconds> asked);
   /// Due at `now`.
   void pull(Clock::time_point now) { due_ = std::min(due_, now); }
 

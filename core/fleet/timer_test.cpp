@@ -56,9 +56,9 @@ TEST_F(TimerTest, GivenTheServerAsksForAWait_WhenItFailed_ThenThatHolds_AndNoRet
 
 TEST_F(TimerTest, GivenAllRetriesAreUsedUp_WhenItFailsAgain_ThenTheIntervalGoesOn) {
   for (int i = 0; i < 12; ++i)
-    timer_.failed(now_, std::nullopt);
+    EXPECT_TRUE(timer_.failed(now_, std::nullopt));
   timer_.begin(now_);
-  timer_.failed(now_, std::nullopt);
+  EXPECT_FALSE(timer_.failed(now_, std::nullopt));
   EXPECT_EQ(timer_.due(), now_ + seconds{1000});
 }
 

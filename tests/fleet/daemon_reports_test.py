@@ -216,8 +216,23 @@ class Outbox(fleet.FleetScenario):
         begins = [index for index, name in enumerate(names) if name == "status:downloading"]
         self.assertEqual(names[:begins[1]].count("status:success"), 4)
 
+    def test_device_does_not_know_itself_for_a_while(self):
+        """Its network interface comes up late, or a file system: that is no server that does not know the deployment."""
+        fault = self.server.fault("status:success", device_server.answer(500))
+        deployment = self.deploy()
+        self.start()
+        self.requested("status:success", status=500)
+        self.daemon.kill()
+        fault.end()
+        self.device.write("share/identity/mender-device-identity", "#!/nonexistent\n", 0o755)
+        self.start()
+        self.until(lambda: "mender-device-identity" in self.daemon.text(), "words about the identity")
+        self.assertEqual(self.device.status()["deployment"], {"id": deployment.id, "result": "success"})
+        self.identity(**fleet.IDENTITY)
+        self.ends(deployment, "success")
+
     def test_server_does_not_know_it_any_more(self):
-        for status in (404, 409):
+        for status in (400, 404, 409):
             with self.subTest(status):
                 self.setUp()
                 self.server.fault("status:success", device_server.answer(status, b'{"error": "gone"}'), times=1)
@@ -324,6 +339,19 @@ class Log(fleet.FleetScenario):
         self.requested("log", status=413)
         self.settled()
         self.assertEqual(len(self.server.named("log")), 1)
+
+    def test_server_never_takes_it(self):
+        """Neither what a gateway does not like nor what breaks a server keeps the device from later deployments."""
+        for status, tries in ((400, 1), (403, 1), (500, 3)):
+            with self.subTest(status):
+                self.setUp()
+                self.configure(RetryPollCount=2)
+                self.server.fault("log", device_server.answer(status))
+                self.failed()
+                self.requested("log", tries, status=status)
+                self.settled()
+                self.assertEqual(len(self.server.named("log")), tries)
+                self.assertIn("but not its log", self.daemon.text())
 
     def test_holds_what_was_before_a_restart(self):
         deployment = self.failed(fail_always="", kill_once="ArtifactInstall")
