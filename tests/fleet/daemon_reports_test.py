@@ -2,6 +2,8 @@
 """What a server hears of a deployment, and what happens when it cannot hear it or calls it off."""
 import json
 import os
+import signal
+import time
 
 import device_server
 import fleet
@@ -290,6 +292,18 @@ class FullStore(fleet.FleetScenario):
         self.assertEqual((deployment.reports, self.calls()), ([], []))
         os.unlink(self.filler())
         self.ends(deployment, "success")
+
+    def test_does_not_ask_for_ever(self):
+        self.need_own_mounts()
+        self.configure(UpdatePollIntervalSeconds=3600, RetryPollCount=2)
+        self.start()
+        self.requested("next", status=204)
+        self.fill()
+        self.deploy()
+        self.daemon.send(signal.SIGUSR1)
+        self.requested("next", 3, status=200)
+        time.sleep(3)
+        self.assertEqual(len(self.server.named("next", 200)), 3)
 
 
 class Log(fleet.FleetScenario):
