@@ -60,7 +60,60 @@ std::string who_is_first(const std::optional<flow::Journal>& pending) {
          "\", which was begun by hand, has not ended";
 }
 
+Result<std::optional<DeploymentRecord>> read_record(const Session& session) {
+  PB_TRY(const auto store, session.device.open_store(store::Access::read_only));
+  return fleet::read_deployment(store);
+}
+
+/// From here on nothing but the report is left of the deployment. Error: more is, as its end could
+/// not be recorded; nobody else would go on with that.
+Status end(Workplace& workplace, DeploymentRecord& record, Ending ending) {
+  PB_TRY(const auto pending, workplace.updater().in_progress());
+  if (pending) return Error{ErrorCode::io, "its end could not be recorded"};
+  record.result = ending;
+  if (const auto status = fleet::record_deployment(workplace.store(), record); !status) {
+    workplace.log().warning(status.error().message());
+  }
+  return Done{};
+}
+
+Status go_on(const Session& session, DeploymentRecord& record, flow::Consent& consent) {
+  const Wakeups::Busy busy;
+  PB_TRY(const auto workplace, Workplace::open(session, &consent));
+  workplace->log().go_on(log_id(record.id, record.started));
+  PB_TRY(auto outcome, workplace->updater().recover());
+  PB_TRY(const auto pending, workplace->updater().in_progress());
+  if (!outcome && pending) {
+    PB_TRY(outcome, workplace->updater().resume({}));
+  }
+  if (outcome) log_end(workplace->log(), record.id, *outcome);
+  const bool committed = outcome ? outcome->end == flow::End::committed
+                                 : fleet::has_committed(workplace->store(), record.started);
+  return end(*workplace, record, committed ? Ending::success : Ending::failure);
+}
+
+/// There is no server to ask.
+class NoConsent final : public flow::Consent {
+ public:
+  explicit NoConsent(Error why) : why_{std::move(why)} {}
+  Status ask(flow::State /*state*/) override { return why_; }
+
+ private:
+  Error why_;
+};
+
 }  // namespace
+
+void undo_deployment(const Session& session, const Error& why) {
+  auto record = read_record(session);
+  if (!record || !*record || (*record)->result != Ending::open) return;
+  const std::string name = "the deployment " + printable((*record)->id);
+  session.log.error(name + " ends without a server: " + why.message());
+  NoConsent consent{why};
+  if (const auto status = go_on(session, **record, consent); !status) {
+    session.log.error(name + " does not go on: " + status.error().message());
+  }
+}
 
 Daemon::Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups)
     : session_{session},
@@ -243,14 +296,15 @@ fleet::ServerConsent Daemon::consent_to(const std::string& deployment) {
 }
 
 bool Daemon::settle() {
-  auto record = read_record();
+  auto record = read_record(session_);
   if (!record) {
     log_.error(record.error().message());
     return false;
   }
   if (!*record) return true;
   if ((*record)->result == Ending::open) {
-    if (const auto status = go_on(**record); !status) {
+    auto consent = consent_to((*record)->id);
+    if (const auto status = go_on(session_, **record, consent); !status) {
       log_.error("the deployment " + printable((*record)->id) +
                  " does not go on: " + status.error().message());
       poll_timer_.failed(Clock::now(), std::nullopt);
@@ -258,39 +312,6 @@ bool Daemon::settle() {
     }
   }
   return deliver(**record);
-}
-
-Result<std::optional<DeploymentRecord>> Daemon::read_record() const {
-  PB_TRY(const auto store, session_.device.open_store(store::Access::read_only));
-  return fleet::read_deployment(store);
-}
-
-Status Daemon::go_on(DeploymentRecord& record) {
-  const Wakeups::Busy busy;
-  auto consent = consent_to(record.id);
-  PB_TRY(const auto workplace, Workplace::open(session_, &consent));
-  workplace->log().go_on(log_id(record.id, record.started));
-  PB_TRY(auto outcome, workplace->updater().recover());
-  PB_TRY(const auto pending, workplace->updater().in_progress());
-  if (!outcome && pending) {
-    PB_TRY(outcome, workplace->updater().resume({}));
-  }
-  if (outcome) log_end(workplace->log(), record.id, *outcome);
-  const bool committed = outcome ? outcome->end == flow::End::committed
-                                 : fleet::has_committed(workplace->store(), record.started);
-  return end(*workplace, record, committed ? Ending::success : Ending::failure);
-}
-
-/// From here on nothing but the report is left of the deployment. Error: more is, as its end could
-/// not be recorded; nobody else would go on with that.
-Status Daemon::end(Workplace& workplace, DeploymentRecord& record, Ending ending) {
-  PB_TRY(const auto pending, workplace.updater().in_progress());
-  if (pending) return Error{ErrorCode::io, "its end could not be recorded"};
-  record.result = ending;
-  if (const auto status = fleet::record_deployment(workplace.store(), record); !status) {
-    log_.warning(status.error().message());
-  }
-  return Done{};
 }
 
 bool Daemon::deliver(const DeploymentRecord& record) {

@@ -19,6 +19,10 @@ namespace patchbay::app {
 
 class Workplace;
 
+/// Where the daemon cannot run, because of `why`: a deployment that is under way ends all the same.
+/// An update that takes the device its key, or the address of its server, would stay otherwise.
+void undo_deployment(const Session& session, const Error& why);
+
 /// Does what a server orders: looks for deployments and reports the inventory, each at its
 /// interval, and carries deployments out, across reboots and power cuts. One thread.
 class Daemon {
@@ -53,10 +57,6 @@ class Daemon {
   /// Goes on with a deployment that is on record, and tells the server how it has ended. Whether
   /// that is behind us; why not has been logged.
   bool settle();
-  [[nodiscard]] Result<std::optional<fleet::DeploymentRecord>> read_record() const;
-  Status go_on(fleet::DeploymentRecord& record);
-  Status end(Workplace& workplace, fleet::DeploymentRecord& record,
-             fleet::DeploymentRecord::Result ending);
   bool deliver(const fleet::DeploymentRecord& record);
   bool forget();
   Status send_log(const fleet::DeploymentRecord& record);

@@ -72,19 +72,38 @@ Status bootstrap(const Session& session) {
   return apply_bootstrap(session, store);
 }
 
-Status run_daemon(const Session& session) {
+/// What the daemon cannot be without.
+Result<artifact::RequestKey> prepare(const Session& session) {
   PB_CHECK(check_for_daemon(session));
+  return load_key(session);
+}
+
+/// The daemon on this device, and who is asked to wake it.
+Result<os::FileLock> lock_daemon(const Session& session) {
+  return os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid()));
+}
+
+/// Unless another daemon, with a configuration of its own, looks after it.
+void undo_deployment_alone(const Session& session, const Error& why) {
+  const auto only_one = lock_daemon(session);
+  if (only_one) undo_deployment(session, why);
+}
+
+Status run_daemon(const Session& session) {
+  // Before the lock says who can be woken: the signals for that would end the process.
+  PB_TRY(Wakeups wakeups, Wakeups::create());
+  auto key = prepare(session);
+  if (!key) {
+    undo_deployment_alone(session, key.error());
+    return std::move(key).error();
+  }
   if (session.device.config().skip_verify || session.options.skip_verify) {
     session.log.warning("certificates of servers are not checked (SkipVerify)");
   }
-  PB_TRY(artifact::RequestKey key, load_key(session));
-  // Before the lock says who can be woken: the signals for that would end the process.
-  PB_TRY(Wakeups wakeups, Wakeups::create());
-  PB_TRY(const os::FileLock only_one,
-         os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid())));
+  PB_TRY(const os::FileLock only_one, lock_daemon(session));
   if (const auto status = bootstrap(session); !status)
     session.log.warning(status.error().message());
-  fleet::Server server{server_settings(session), std::move(key), session.log};
+  fleet::Server server{server_settings(session), *std::move(key), session.log};
   const auto add_ons =
       control::AddOns::start(server, session.device.transfer_options(), session.log);
   if (!add_ons) session.log.info("no add-ons: " + add_ons.error().message());

@@ -40,8 +40,8 @@ Error malformed(const std::string& what) {
 
 /// It is a step of a path on the server, where dots mean something else.
 bool is_id(const json& id) {
-  const std::string name = id.is_string() ? id.get<std::string>() : std::string{};
-  return !name.empty() && name != "." && name != "..";
+  const auto* text = id.get_ptr<const std::string*>();
+  return text != nullptr && !text->empty() && *text != "." && *text != "..";
 }
 
 Result<Offer> offer_of(const std::string& body) {

@@ -153,6 +153,27 @@ class BeforeTheCommit(fleet.FleetScenario):
         self.start()
         self.ends(deployment, "success")
 
+    def test_update_takes_the_device_what_the_daemon_needs(self):
+        """A daemon that cannot start any more has to undo what has made it so."""
+        for file, spoil, said in (("etc/mender.conf", "sed -i s/ServerURL/Nothing/", "no server is configured"),
+                                  ("data/mender-agent.pem", "truncate -s 9", "put back the file")):
+            with self.subTest(file):
+                self.setUp()
+                path = self.device.path(file)
+                self.device.probe(reboot="Yes", kill_once="ArtifactReboot", named_probe=
+                                  'case $1 in ArtifactInstall) cp -p "{0}" "{0}.old"; {1} "{0}";; '
+                                  'ArtifactRollback) mv "{0}.old" "{0}";; esac'.format(path, spoil))
+                deployment = self.deploy()
+                self.start()
+                self.daemon.ended()
+                self.start()
+                self.assertEqual(self.daemon.ended(), 1)
+                self.assertIn(said, self.daemon.text())
+                self.assert_name("unknown")
+                self.assertIn("ArtifactRollback", self.calls())
+                self.start()
+                self.ends(deployment, "failure")
+
     def test_killed_while_it_waits(self):
         fault = self.server.fault("status:installing", device_server.answer(500), skip=1)
         deployment = self.deploy()
