@@ -126,11 +126,13 @@ void add_patchbay_commands(CLI::App& app, Options& options) {
 }
 
 /// What Mender's client up to 3.x took beside.
-void add_old_mender_options(CLI::App& app) {
+void add_old_mender_options(CLI::App& app, Options& options) {
   add_command(app, "bootstrap", "Make the key by which servers know the device, if there is none");
   app.add_flag("--no-syslog")->description("No effect");
   app.add_flag("-F,--forcebootstrap")->description("No effect");
-  app.add_option("--passphrase-file")->description("No effect")->type_name("FILE");
+  app.add_option("--passphrase-file", options.pass_phrase_file,
+                 "Pass phrase of an encrypted key of the device; - for standard input")
+      ->type_name("FILE");
 }
 
 void add_server_commands(CLI::App& app) {
@@ -246,7 +248,7 @@ std::variant<Options, ExitNow> parse_command_line(int argc, const char* const* a
   add_update_commands(app, options);
   add_server_commands(app);
   if (options.face == Face::patchbay) add_patchbay_commands(app, options);
-  if (options.face == Face::mender) add_old_mender_options(app);
+  if (options.face == Face::mender) add_old_mender_options(app, options);
   if (options.face == Face::patchbay) {
     for (CLI::App* command : app.get_subcommands(nullptr))
       command->footer("Options of all commands: patchbay --help");

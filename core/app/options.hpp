@@ -41,6 +41,7 @@ struct Options {
   std::optional<std::string> log_file;
   std::optional<LogLevel> log_level;
   std::optional<std::string> trusted_certificates;
+  std::string pass_phrase_file;  ///< of the device's key; "-": standard input
   bool skip_verify = false;
   bool json = false;
 

@@ -20,7 +20,8 @@ Result<artifact::RequestKey> load_key(const Session& session) {
   PB_CHECK(os::make_directories(session.device.datastore(), 0700));
   return fleet::load_device_key(
       {os::join(session.device.datastore(), "mender-agent.pem"),
-       session.device.config().auth_private_key, session.device.config().security_ssl_engine},
+       session.device.config().auth_private_key, session.device.config().security_ssl_engine,
+       session.options.pass_phrase_file},
       session.log);
 }
 

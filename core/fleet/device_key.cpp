@@ -10,9 +10,17 @@ namespace {
 
 constexpr std::size_t kMostBytes = 64 * kKiB;
 
-Result<artifact::RequestKey> load(const std::string& path) {
+Result<std::string> pass_phrase_in(const std::string& file) {
+  if (file.empty()) return std::string{};
+  PB_TRY(const std::string text,
+         os::read_file(file == "-" ? "/dev/stdin" : file, kMostBytes).context("--passphrase-file"));
+  return text.substr(0, text.find_first_of("\r\n"));
+}
+
+Result<artifact::RequestKey> load(const std::string& path, const KeySettings& settings) {
   PB_TRY(const std::string pem, os::read_file(path, kMostBytes));
-  return artifact::RequestKey::from_pem(path, pem);
+  PB_TRY(const std::string pass_phrase, pass_phrase_in(settings.pass_phrase_file));
+  return artifact::RequestKey::from_pem(path, pem, pass_phrase);
 }
 
 Result<artifact::RequestKey> make(const std::string& path, Log& log) {
@@ -33,10 +41,10 @@ Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& l
                  "URI as Security.AuthPrivateKey); name a file"};
   }
   if (!settings.given_file.empty()) {
-    return load(settings.given_file).context("Security.AuthPrivateKey");
+    return load(settings.given_file, settings).context("Security.AuthPrivateKey");
   }
   if (!os::exists(settings.file)) return make(settings.file, log);
-  auto key = load(settings.file);
+  auto key = load(settings.file, settings);
   if (key) return key;
   return Error{key.error().code(), key.error().message() +
                                        "; put back the file, or move it away to let the server "

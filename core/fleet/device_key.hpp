@@ -12,6 +12,8 @@ struct KeySettings {
   std::string file;        ///< <datastore>/mender-agent.pem
   std::string given_file;  ///< Security.AuthPrivateKey: never made, never replaced; empty: `file`
   std::string engine;      ///< Security.SSLEngine; has to be empty
+  /// Its first line is for a key that is encrypted; "-": standard input; empty: there is none.
+  std::string pass_phrase_file = {};
 };
 
 /// The key pair by which servers know this device. A missing `file` is made, with a new key, 0600

@@ -22,6 +22,15 @@ using patchbay::testing::write_text;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
+/// The pass phrase is "secret".
+constexpr const char* kEncrypted =
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+    "MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAiaQBXuvNeWuwICA+gw\n"
+    "DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEFHkRX91Y+ONohFL+mgkIvoEQIrt\n"
+    "3eWmkhbHLppJ7R4+PBuAtIpRDvGCvWuz2u1rNI2TanvqQcWxCabq2rvzbv452l0q\n"
+    "JPVzx+AdCqvcNs7OP5c=\n"
+    "-----END ENCRYPTED PRIVATE KEY-----\n";
+
 class DeviceKeyTest : public ::testing::Test {
  protected:
   TempDir directory_;
@@ -56,6 +65,18 @@ TEST_F(DeviceKeyTest, GivenAKeyOfTheConfiguration_WhenItIsNotThere_ThenNoneIsMad
               FailsWith(ErrorCode::not_found,
                         AllOf(HasSubstr("Security.AuthPrivateKey"), HasSubstr("given.pem"))));
   EXPECT_FALSE(std::filesystem::exists(settings_.file));
+}
+
+TEST_F(DeviceKeyTest, GivenAKeyWithAPassPhrase_WhenLoaded_ThenTheFirstLineOfItsFileOpensIt) {
+  write_text(settings_.file, kEncrypted);
+  EXPECT_THAT(load_device_key(settings_, log_),
+              FailsWith(ErrorCode::unsupported, HasSubstr(settings_.file)));
+  settings_.pass_phrase_file = directory_ / "phrase";
+  EXPECT_THAT(load_device_key(settings_, log_),
+              FailsWith(ErrorCode::not_found, HasSubstr("--passphrase-file")));
+  write_text(settings_.pass_phrase_file, "secret\nnot this\n");
+  EXPECT_THAT(load_device_key(settings_, log_), IsOk());
+  EXPECT_EQ(read_text(settings_.file), kEncrypted);
 }
 
 TEST_F(DeviceKeyTest, GivenAKeyInHardware_WhenLoaded_ThenThatIsRefused_AndNoneIsMade) {
