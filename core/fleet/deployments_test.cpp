@@ -130,7 +130,7 @@ TEST_F(DeploymentsTest, GivenAReportThatWillNeverBeTaken_WhenSent_ThenItIsToldFr
     EXPECT_THAT(deployments_.report("x", Progress::failure),
                 FailsWith(ErrorCode::invalid_input, HasSubstr(std::to_string(status))));
   }
-  for (const int status : {302, 403, 408, 429, 503}) {
+  for (const int status : {302, 408, 429, 503, 403}) {
     fake_.will(answer(status));
     EXPECT_THAT(deployments_.report("x", Progress::failure),
                 FailsWith(ErrorCode::io, HasSubstr(std::to_string(status))));
@@ -141,11 +141,12 @@ TEST_F(DeploymentsTest, GivenALog_WhenSent_ThenOneThatIsNotLikedIsNotSentAgain) 
   fake_.will(answer(204));
   EXPECT_THAT(deployments_.send_log("x", "{}"), IsOk());
   EXPECT_THAT(fake_.asked().back(), EndsWith("/device/deployments/x/log"));
-  for (const int status : {400, 403, 413}) {
+  for (const int status : {400, 413, 403}) {
     fake_.will(answer(status));
     EXPECT_THAT(deployments_.send_log("x", "{}"),
                 FailsWith(ErrorCode::invalid_input, HasSubstr(std::to_string(status))));
   }
+  fake_.will_accept("token");
   fake_.will(answer(500));
   EXPECT_THAT(deployments_.send_log("x", "{}"), FailsWith(ErrorCode::io, HasSubstr("500")));
 }

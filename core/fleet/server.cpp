@@ -13,6 +13,7 @@ using nlohmann::json;
 
 constexpr std::string_view kLoginPath = "/api/devices/v1/authentication/auth_requests";
 constexpr int kUnauthorized = 401;
+constexpr int kForbidden = 403;
 /// "Again at once" (Retry-After: 0, or a date that is past) would be a loop without a wait.
 constexpr std::chrono::seconds kShortestWait{1};
 
@@ -42,8 +43,11 @@ Server::Server(ServerSettings settings, artifact::RequestKey key, Log& log)
 }
 
 Result<fetch::Answer> Server::call(const Request& request) {
+  want_no_wait();
   PB_TRY(const Access first, access());
   PB_TRY(fetch::Answer answer, call_with(first, request));
+  // Some gateways say so of a token that has expired. It need not be that: once for each call.
+  if (answer.status == kForbidden) forget();
   if (answer.status != kUnauthorized) return answer;
   log_.debug("the server does not take the token any more; logging in again");
   forget();
@@ -143,6 +147,11 @@ Result<Access> Server::log_in_at(const std::string& url, const fetch::Call& requ
   return Error{ErrorCode::io,
                "the server " + url + " did not let this device log in: " +
                    (answer.status == 200 ? "its answer holds no token" : refusal_in_words(answer))};
+}
+
+void Server::want_no_wait() {
+  const std::scoped_lock lock{mutex_};
+  wait_asked_.reset();
 }
 
 void Server::forget() {

@@ -70,6 +70,7 @@ class Server {
   [[nodiscard]] Result<fetch::Call> login_request() const;
   Result<fetch::Answer> call_with(const Access& access, const Request& request);
   Result<fetch::Answer> transport(const fetch::Call& call);
+  void want_no_wait();
 
   const ServerSettings settings_;
   const artifact::RequestKey key_;

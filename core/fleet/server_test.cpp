@@ -174,6 +174,40 @@ TEST(ServerTest, GivenAServerThatIsBusy_WhenAsked_ThenItsWaitIsKnown_UntilTheNex
   EXPECT_FALSE(device.server.wait_asked());
 }
 
+TEST(ServerTest, GivenAWaitThatWasAskedFor_WhenTheNextCallIsNotMade_ThenItIsOfThePast) {
+  FakeServer fake;
+  auto busy = answer(429);
+  busy.retry_after = std::chrono::hours{1};
+  fake.will(busy);
+  auto settings = fake.settings();
+  bool knows_itself = true;
+  settings.identity = [&] {
+    return knows_itself ? Result<std::string>{"{}"} : Error{ErrorCode::not_found, "no interface"};
+  };
+  FakeDevice device{std::move(settings)};
+  ASSERT_FALSE(device.server.call(kRequest));
+  ASSERT_EQ(device.server.wait_asked(), std::chrono::hours{1});
+
+  knows_itself = false;
+  ASSERT_FALSE(device.server.call(kRequest));
+  EXPECT_FALSE(device.server.wait_asked());
+}
+
+TEST(ServerTest, GivenATokenThatIsForbidden_WhenMoreIsAsked_ThenANewLoginComesFirst) {
+  FakeServer fake;
+  fake.will_accept("old");
+  fake.will(answer(403));
+  fake.will_accept("new");
+  fake.will(answer(204));
+  FakeDevice device{fake.settings()};
+
+  const auto first = device.server.call(kRequest);
+  ASSERT_THAT(first, IsOk());
+  EXPECT_EQ(first->status, 403);
+  ASSERT_THAT(device.server.call(kRequest), IsOk());
+  EXPECT_THAT(fake.asked(), ElementsAre(kLogin, kThing, kLogin, kThing));
+}
+
 TEST(ServerTest, GivenAServerThatWantsNoWait_WhenAsked_ThenASecondPassesAllTheSame) {
   FakeServer fake;
   fake.will_accept("token");
