@@ -16,6 +16,10 @@ sed "s|^ExecStart=$installed |ExecStart=$built |" "$unit" >"$copy"
 # What it says counts: its exit code is 0 for most of that.
 complaints() { systemd-analyze verify --man=no "$copy" 2>&1 || true; }
 
+[[ $unit != *-daemon.service ]] || for other in mender-client mender-updated mender-authd; do
+  grep -q "^Conflicts=.*\b$other.service" "$unit" || { echo "$unit runs beside $other"; exit 1; }
+done
+
 said=$(complaints)
 [[ -z $said ]] || { echo "$said"; exit 1; }
 
