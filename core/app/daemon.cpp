@@ -80,6 +80,10 @@ Status end(Workplace& workplace, DeploymentRecord& record, Ending ending) {
 Status go_on(const Session& session, DeploymentRecord& record, flow::Consent& consent) {
   const Wakeups::Busy busy;
   PB_TRY(const auto workplace, Workplace::open(session, &consent));
+  PB_TRY(const auto journal, workplace->updater().in_progress());
+  // Another client on the same data store does not know that it has to wait.
+  const bool is_of_somebody_else = journal && journal->deployment != record.id;
+  if (is_of_somebody_else) return Error{ErrorCode::conflict, who_is_first(journal)};
   workplace->log().go_on(log_id(record.id, record.started));
   PB_TRY(auto outcome, workplace->updater().recover());
   PB_TRY(const auto pending, workplace->updater().in_progress());

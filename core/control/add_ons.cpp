@@ -1,5 +1,6 @@
 #include "core/control/add_ons.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace patchbay::control {
@@ -25,6 +26,11 @@ AddOns::AddOns(fleet::Server& server, const fetch::TransferOptions& options, Log
     : server_{server}, options_{options}, log_{log} {
 }
 
+AddOns::~AddOns() {
+  const std::scoped_lock lock{mutex_};
+  is_ending_ = true;
+}
+
 Token AddOns::token() {
   const std::scoped_lock lock{mutex_};
   return current();
@@ -48,15 +54,24 @@ Token AddOns::current() {
 /// One login at a time; whoever asks meanwhile hears how it ends as well.
 bool AddOns::fetch() {
   const std::scoped_lock lock{mutex_};
-  if (std::exchange(is_fetching_, true)) return true;
-  login_ = std::jthread{[this] {
-    if (const auto status = server_.log_in(); !status) {
-      log_.warning("an add-on asked for a login: " + status.error().message());
-    }
-    const std::scoped_lock done{mutex_};
-    is_fetching_ = false;
-  }};
+  if (is_ending_) return false;
+  if (is_fetching_) return true;
+  try {
+    login_ = std::jthread{[this] { log_in(); }};
+  } catch (const std::system_error& error) {
+    log_.warning(std::string{"no thread for the login of an add-on: "} + error.what());
+    return false;
+  }
+  is_fetching_ = true;
   return true;
+}
+
+void AddOns::log_in() {
+  if (const auto status = server_.log_in(); !status) {
+    log_.warning("an add-on asked for a login: " + status.error().message());
+  }
+  const std::scoped_lock lock{mutex_};
+  is_fetching_ = false;
 }
 
 /// A login that no add-on has asked for is none of their business as long as they have a token:

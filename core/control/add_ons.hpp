@@ -24,13 +24,14 @@ class AddOns {
                                                const fetch::TransferOptions& options, Log& log);
   AddOns(const AddOns&) = delete;
   AddOns& operator=(const AddOns&) = delete;
-  ~AddOns() = default;
+  ~AddOns();
 
  private:
   AddOns(fleet::Server& server, const fetch::TransferOptions& options, Log& log);
   Token token();
   Token current();
   bool fetch();
+  void log_in();
   void heard(const fleet::Access& access);
 
   fleet::Server& server_;
@@ -39,6 +40,7 @@ class AddOns {
   std::mutex mutex_;  // of what follows
   fleet::Access access_;
   bool is_fetching_ = false;
+  bool is_ending_ = false;
   std::unique_ptr<Forwarder> forwarder_;  // from the first token on that somebody can get
   std::unique_ptr<Bus> bus_;
   std::jthread login_;

@@ -3,8 +3,8 @@
 _patchbay_states="ArtifactInstall_Enter ArtifactCommit_Enter ArtifactCommit_Leave \
 ArtifactRollback_Enter ArtifactFailure_Enter Cleanup"
 
-_patchbay_commands="install commit rollback resume plan status show-artifact show-provides config daemon \
-check-update send-inventory"
+_patchbay_commands="install commit rollback resume plan status show-artifact show-provides config"
+_patchbay_commands+=" daemon check-update send-inventory"
 
 # The command on the line and whether an operand follows it already: sets `verb`, `operands`.
 _patchbay_parse() {
