@@ -52,7 +52,6 @@ make_system() {
     [[ ! -f $proxy ]] || cp "$proxy" "$root/etc/apt/apt.conf.d/"
   done
   enter dpkg --add-architecture "$architecture"
-  enter apt-get update -q
 }
 
 # Whose package NAME is: an architecture's, or "all".
@@ -62,6 +61,7 @@ owner_of() {
 
 install_tools() {
   local wanted=() name
+  enter apt-get update -q
   while read -r name; do
     if [[ $(owner_of "$name:$architecture") == "$architecture" ]]; then
       wanted+=("$name:$architecture")
@@ -98,10 +98,11 @@ command -v debootstrap >/dev/null || die "missing: debootstrap (apt-get install 
 [[ $architecture != "$(dpkg --print-architecture)" ]] || die "this machine is $architecture: ./dev package"
 dpkg-architecture -a "$architecture" -q DEB_HOST_ARCH >/dev/null 2>&1 ||
   die "Debian has no architecture '$architecture'; it has arm64, armhf, armel, i386, mips64el, ppc64el and s390x"
-if [[ ! -f $root/ready ]]; then
-  make_system
+[[ -f $root/ready ]] || make_system
+# A system that was made before a library was added lacks it.
+if [[ $(cat "$root/ready" 2>/dev/null || true) != "$(libraries)" ]]; then
   install_tools
-  touch "$root/ready"
+  libraries > "$root/ready"
 fi
 build_packages
 ls "$top/build/packages-$architecture"
