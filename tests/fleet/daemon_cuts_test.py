@@ -9,6 +9,7 @@ The calls are counted anew in every run; without --points each of them is a poin
 the tracer $PATCHBAY_CUT_AT.
 """
 import argparse
+import contextlib
 import os
 import random
 import signal
@@ -73,7 +74,9 @@ class Cut(fleet.FleetScenario):
     def end_traced(self):
         pid = self.daemon.process.pid
         with open("/proc/%d/task/%d/children" % (pid, pid)) as file:
-            for child in file.read().split():
+            children = file.read().split()
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):  # it may have come to the call by now
                 os.kill(int(child), signal.SIGTERM)
 
     def runTest(self):

@@ -150,11 +150,12 @@ class FleetScenario(scenario.Scenario):
         """Waits; a daemon that died meanwhile is an error, or is started again, so many times."""
         end = time.monotonic() + seconds
         while not condition():
-            if not self.daemon.runs() and restarts > 0:
+            if not self.daemon.runs():
+                if not restarts:
+                    self.fail("the daemon is gone (%s); waited for %s\n%s"
+                              % (self.daemon.process.returncode, what, self.story()))
                 restarts -= 1
                 self.start()
-            self.assertTrue(self.daemon.runs(), "the daemon is gone (%s); waited for %s\n%s"
-                            % (self.daemon.process.returncode, what, self.story()))
             if time.monotonic() > end:
                 self.fail("%s: not within %s s\n%s" % (what, seconds, self.story()))
             time.sleep(0.01)
