@@ -18,7 +18,6 @@ using fleet::DeploymentRecord;
 using Clock = fleet::Timer::Clock;
 using Ending = DeploymentRecord::Result;
 
-constexpr const char* kInventoryPath = "/api/devices/v1/inventory/device/attributes";
 constexpr std::size_t kMostLogFile = 4 * kMiB;
 
 fleet::Timer timer(const Config& config, std::chrono::seconds interval) {
@@ -191,10 +190,7 @@ Status Daemon::send_inventory() {
       {directory, session_.device.settings().module.environment}, own, log_));
   const bool is_known = body == inventory_sent_ && inventory_sent_in_ == server_.logins();
   if (is_known) return Done{};
-  PB_TRY(const fetch::Answer answer, server_.call({"PUT", kInventoryPath, body}));
-  if (!answer.success()) {
-    return Error{ErrorCode::io, "the server does not take it: " + fleet::refusal_in_words(answer)};
-  }
+  PB_CHECK(fleet::report_inventory(server_, body));
   inventory_sent_ = body;
   inventory_sent_in_ = server_.logins();
   return Done{};
@@ -252,7 +248,7 @@ void Daemon::carry_out(const fleet::Offer& offer) {
   auto consent = consent_to(offer.id);
   if (const auto status = install_on_record(offer, record, consent); !status) {
     log_.error("the deployment " + printable(offer.id) + " waits: " + status.error().message());
-    static_cast<void>(poll_timer_.failed(Clock::now(), std::nullopt));
+    poll_timer_.failed(Clock::now(), std::nullopt);
     return;
   }
   poll_timer_.worked();

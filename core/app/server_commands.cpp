@@ -81,7 +81,11 @@ Result<artifact::RequestKey> prepare(const Session& session) {
 
 /// The daemon on this device, and who is asked to wake it.
 Result<os::FileLock> lock_daemon(const Session& session) {
-  return os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid()));
+  auto lock = os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid()));
+  if (lock || lock.error().code() != ErrorCode::conflict) return lock;
+  return Error{ErrorCode::conflict, "a daemon is running on the data in " +
+                                        session.device.datastore() + " already (" +
+                                        lock.error().message() + ")"};
 }
 
 /// Unless another daemon, with a configuration of its own, looks after it.

@@ -141,14 +141,20 @@ void Bus::run(const std::stop_token& stop) {
       serve(stop, connection);
       is_there_ = false;
     } else if (!std::exchange(is_told, true)) {
-      log_.warning(
-          "add-ons get no token: " +
-          Error::from_errno(-result, "be " + std::string{kName} + " on the message bus").message());
+      tell_why_not(result);
     }
     const auto pause = Deadline::after(std::chrono::milliseconds{kNoBusPause_ms});
     while (!stop.stop_requested() && !pause.passed())
       wait(-1, 0, pause.poll_timeout());
   }
+}
+
+/// A device without a message bus has no add-ons, and nothing to be warned of.
+void Bus::tell_why_not(int result) const {
+  const Error error =
+      Error::from_errno(-result, "offer " + std::string{kName} + " on the system's message bus");
+  log_.write(result == -ENOENT ? LogLevel::info : LogLevel::warning,
+             "add-ons get no token: " + error.message());
 }
 
 void Bus::serve(const std::stop_token& stop, Connection& connection) {

@@ -48,6 +48,7 @@ class Bus {
   class Connection;
   Bus(const BusLibrary& library, Answers answers, Log& log, UniqueFd bell);
   void run(const std::stop_token& stop);
+  void tell_why_not(int result) const;
   void serve(const std::stop_token& stop, Connection& connection);
   void wait(int bus_fd, short events, int timeout_ms) const;
   std::vector<Token> take_announcements();

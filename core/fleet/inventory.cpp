@@ -9,6 +9,7 @@
 namespace patchbay::fleet {
 namespace {
 
+constexpr const char* kPath = "/api/devices/v1/inventory/device/attributes";
 constexpr std::string_view kPrefix = "mender-inventory-";
 /// The open-source server refuses reports with more (its limit can be configured).
 constexpr std::size_t kUsualLimit = 100;
@@ -66,6 +67,12 @@ std::string inventory_body(const Attributes& inventory) {
     body.push_back(std::move(attribute));
   }
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Status report_inventory(Server& server, const std::string& body) {
+  PB_TRY(const fetch::Answer answer, server.call({"PUT", kPath, body}));
+  if (answer.success()) return Done{};
+  return Error{ErrorCode::io, "the server does not take it: " + refusal_in_words(answer)};
 }
 
 }  // namespace patchbay::fleet

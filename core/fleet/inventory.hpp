@@ -5,6 +5,7 @@
 
 #include "core/base/log.hpp"
 #include "core/fleet/attributes.hpp"
+#include "core/fleet/server.hpp"
 
 namespace patchbay::fleet {
 
@@ -19,5 +20,8 @@ Attributes collect_inventory(const InventorySettings& settings, const Attributes
 
 /// The body of a report: a JSON array of name and value, sorted by name.
 std::string inventory_body(const Attributes& inventory);
+
+/// Has the server replace what it knows of this device. Error: not reached, or not taken.
+Status report_inventory(Server& server, const std::string& body);
 
 }  // namespace patchbay::fleet

@@ -3,13 +3,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/fleet/fake_server.hpp"
 #include "tests/support/collecting_log.hpp"
+#include "tests/support/result_matchers.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace patchbay::fleet {
 namespace {
 
 using patchbay::testing::CollectingLog;
+using patchbay::testing::FailsWith;
+using patchbay::testing::IsOk;
 using patchbay::testing::TempDir;
 using patchbay::testing::write_script;
 using patchbay::testing::write_text;
@@ -69,6 +73,20 @@ TEST(InventoryBody, GivenAttributes_WhenWritten_ThenOneValueIsATextAndSeveralAre
   EXPECT_EQ(
       inventory_body({{"b", {"1", "2"}}, {"a", {"x\xff"}}}),
       "[{\"name\":\"a\",\"value\":\"x\xef\xbf\xbd\"},{\"name\":\"b\",\"value\":[\"1\",\"2\"]}]");
+}
+
+TEST(InventoryReport, GivenAServer_WhenReported_ThenItReplacesAll_AndARefusalIsTold) {
+  testing::FakeServer fake;
+  fake.will_accept("token");
+  fake.will(testing::answer(200));
+  fake.will(testing::answer(400, R"({"error":"too many attributes"})"));
+  testing::FakeDevice device{fake.settings()};
+
+  EXPECT_THAT(report_inventory(device.server, "[]"), IsOk());
+  EXPECT_EQ(fake.asked().back(),
+            "PUT https://server.example/prefix/api/devices/v1/inventory/device/attributes");
+  EXPECT_THAT(report_inventory(device.server, "[]"),
+              FailsWith(ErrorCode::io, HasSubstr("400 (too many attributes)")));
 }
 
 }  // namespace
