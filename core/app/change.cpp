@@ -46,6 +46,15 @@ bool leaves_to_a_person(const Session& session, const flow::Journal& journal) {
          journal.state == flow::State::commit_enter;
 }
 
+/// Where an update can only be undone, nobody may take it further; what was interrupted goes back
+/// by itself.
+std::optional<Error> only_undoes(const Session& session, Request request,
+                                 const flow::Journal& journal) {
+  const auto& fault = session.device.fault();
+  if (!fault || !journal.stopped || request == Request::rollback) return std::nullopt;
+  return Error{fault->code(), fault->message() + "; mend that, or roll the update back"};
+}
+
 /// At every boot `resume` looks for work, and finds none of its own then.
 int leave_to_the_daemon(const Session& session, Request request, const std::string& why) {
   if (request != Request::resume) {
@@ -69,6 +78,9 @@ int with_update(const Session& session, Request request, Act act) {
   const bool before_install =
       *pending && !(*pending)->stopped && flow::row((*pending)->state).record.empty();
   if (!*pending) return session.presenter.nothing_to_do();
+  if (const auto why = only_undoes(session, request, **pending)) {
+    return session.presenter.refused(request, *why);
+  }
   if (request == Request::resume && leaves_to_a_person(session, **pending)) {
     return session.presenter.waits_for_commit((*pending)->artifact_name);
   }

@@ -9,9 +9,11 @@
 #include <memory>
 #include <thread>
 
+#include "core/app/config/kept.hpp"
 #include "core/app/interruption.hpp"
 #include "core/app/named_files.hpp"
 #include "core/artifact/signature.hpp"
+#include "core/flow/journal.hpp"
 #include "core/os/process.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration)
@@ -182,6 +184,18 @@ Result<host::PluginVerifier> plugin_verifier(const Config& config) {
   }};
 }
 
+/// Of the update in progress. Nothing when there is none, or another client has begun it.
+std::optional<Config> configuration_as_begun(const std::string& datastore) {
+  const auto store = store::Store::open(datastore, store::Access::read_only);
+  if (!store) return std::nullopt;
+  const auto journal = flow::read_journal(*store);
+  const bool is_ours = journal && *journal && !(*journal)->from_mender;
+  const auto kept = store->read(store::kConfiguration);
+  if (!is_ours || !kept || !*kept) return std::nullopt;
+  auto config = parse_kept(**kept);
+  return config ? std::optional{*std::move(config)} : std::nullopt;
+}
+
 /// What to do where the device's data cannot be opened.
 Error with_way_in(const Error& error, const std::string& datastore) {
   if (error.error_number() == EROFS)
@@ -206,41 +220,61 @@ ConfigPaths config_paths(const Options& options) {
   return paths;
 }
 
+Device::Device(const Options& options, Config config, Log& log) : config_{std::move(config)} {
+  settings_.datastore = datastore_of(options);
+  settings_.device_type_file = config_.device_type_file.empty()
+                                   ? os::join(settings_.datastore, "device_type")
+                                   : config_.device_type_file;
+  settings_.configuration = to_json(config_);
+  settings_.module_directories = module_directories(config_);
+  settings_.module.environment = child_environment(settings_.datastore);
+  pass_partitions(config_, settings_.module.environment);
+  settings_.module.timeout = config_.module_timeout;
+  settings_.module.grace = config_.module_grace;
+  settings_.scripts.device_directory = os::join(conf_directory(), "scripts");
+  settings_.scripts.artifact_directory = os::join(settings_.datastore, "scripts");
+  settings_.scripts.environment = settings_.module.environment;
+  settings_.scripts.timeout = config_.state_script_timeout;
+  settings_.scripts.retry_interval = config_.state_script_retry_interval;
+  settings_.scripts.retry_timeout = config_.state_script_retry_timeout;
+  settings_.reboot_machine = [environment = settings_.module.environment, &log] {
+    return reboot_machine(environment, log);
+  };
+}
+
 Result<Device> Device::open(const Options& options, Log& log) {
-  Device device;
-  PB_TRY(device.config_, load_config(config_paths(options)));
-  for (const std::string& warning : device.config_.warnings)
+  PB_TRY(Config config, load_config(config_paths(options)));
+  for (const std::string& warning : config.warnings)
     log.warning(warning);
-  Config& config = device.config_;
   if (options.trusted_certificates) config.server_certificate = *options.trusted_certificates;
   if (options.skip_verify) config.skip_verify = true;
 
-  flow::Settings& settings = device.settings_;
-  settings.datastore = datastore_of(options);
+  Device device{options, std::move(config), log};
   // A slip in the name would look like a device on which nothing has ever been installed.
-  if (options.datastore && !os::exists(settings.datastore))
-    log.warning("there is no datastore " + settings.datastore + " yet");
-  settings.device_type_file = config.device_type_file.empty()
-                                  ? os::join(settings.datastore, "device_type")
-                                  : config.device_type_file;
+  if (options.datastore && !os::exists(device.datastore()))
+    log.warning("there is no datastore " + device.datastore() + " yet");
+  flow::Settings& settings = device.settings_;
   PB_TRY(settings.device_type, read_device_type(settings.device_type_file));
   PB_TRY(settings.image_artifact_name, read_image_artifact_name());
   PB_TRY(settings.boot_id, read_boot_id());
-  settings.module_directories = module_directories(config);
-  settings.module.environment = child_environment(settings.datastore);
-  pass_partitions(config, settings.module.environment);
-  settings.module.timeout = config.module_timeout;
-  settings.module.grace = config.module_grace;
-  PB_TRY(settings.module.verify_plugin, plugin_verifier(config));
-  settings.scripts.device_directory = os::join(conf_directory(), "scripts");
-  settings.scripts.artifact_directory = os::join(settings.datastore, "scripts");
-  settings.scripts.environment = settings.module.environment;
-  settings.scripts.timeout = config.state_script_timeout;
-  settings.scripts.retry_interval = config.state_script_retry_interval;
-  settings.scripts.retry_timeout = config.state_script_retry_timeout;
-  settings.reboot_machine = [environment = settings.module.environment, &log] {
-    return reboot_machine(environment, log);
-  };
+  PB_TRY(settings.module.verify_plugin, plugin_verifier(device.config_));
+  return device;
+}
+
+std::optional<Device> Device::open_as_begun(const Options& options, const Error& why, Log& log) {
+  // A slip in a name that was typed is no reason to undo anything.
+  if (options.config && !os::exists(*options.config)) return std::nullopt;
+  if (options.fallback_config && !os::exists(*options.fallback_config)) return std::nullopt;
+  auto config = configuration_as_begun(datastore_of(options));
+  auto boot_id = read_boot_id();
+  if (!config || !boot_id) return std::nullopt;
+  Device device{options, *std::move(config), log};
+  flow::Settings& settings = device.settings_;
+  settings.device_type = read_device_type(settings.device_type_file).value_or("");
+  settings.boot_id = *std::move(boot_id);
+  settings.module.verify_plugin =
+      plugin_verifier(device.config_).value_or([why](auto...) -> Status { return why; });
+  device.fault_ = why;
   return device;
 }
 

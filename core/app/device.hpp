@@ -21,6 +21,13 @@ class Device {
   /// understood is an error: nothing works with half of it.
   static Result<Device> open(const Options& options, Log& log);
 
+  /// The device as it was when the update in progress began: what is left where open() fails
+  /// because of `why`, which the update itself may have brought. Good for undoing it, and for
+  /// nothing else. Nothing when no update of this client is in progress.
+  static std::optional<Device> open_as_begun(const Options& options, const Error& why, Log& log);
+  /// Why the update in progress can only be undone: the `why` of open_as_begun().
+  [[nodiscard]] const std::optional<Error>& fault() const { return fault_; }
+
   [[nodiscard]] const Config& config() const { return config_; }
   [[nodiscard]] const flow::Settings& settings() const { return settings_; }
   [[nodiscard]] const std::string& datastore() const { return settings_.datastore; }
@@ -42,10 +49,13 @@ class Device {
   [[nodiscard]] fetch::TransferOptions transfer_options() const;
 
  private:
+  /// With everything that needs no look at the device.
+  Device(const Options& options, Config config, Log& log);
   [[nodiscard]] std::string lock_file() const;
 
   Config config_;
   flow::Settings settings_;
+  std::optional<Error> fault_;
 };
 
 /// Where Mender's packages put what they bring along: identity and inventory scripts.

@@ -15,14 +15,15 @@ struct Command {
   std::string_view name;
   int (*run)(const Session& session);
   std::optional<Request> request;  ///< of the commands that change the device
+  bool undoes = false;             ///< is of use on a device where an update can only be undone
 };
 
 constexpr std::array kCommands{
     Command{"install", install, Request::install},
-    Command{"commit", commit, Request::commit},
-    Command{"rollback", roll_back, Request::rollback},
-    Command{"resume", resume, Request::resume},
-    Command{"daemon", daemon, std::nullopt},
+    Command{"commit", commit, Request::commit, true},
+    Command{"rollback", roll_back, Request::rollback, true},
+    Command{"resume", resume, Request::resume, true},
+    Command{"daemon", daemon, std::nullopt, true},
     Command{"check-update", check_update, std::nullopt},
     Command{"send-inventory", send_inventory, std::nullopt},
     Command{"bootstrap", make_key, std::nullopt},
@@ -41,10 +42,15 @@ int run_command(const Options& options, Log& log, Presenter& presenter) {
   if (command == kCommands.end()) {
     return presenter.failed(Error{ErrorCode::internal, "nothing does \"" + options.command + "\""});
   }
-  auto device = Device::open(options, log);
-  if (!device && command->request) return presenter.refused(*command->request, device.error());
-  if (!device) return presenter.failed(device.error());
-  return command->run(Session{options, *device, log, presenter});
+  const auto device = Device::open(options, log);
+  if (device) return command->run(Session{options, *device, log, presenter});
+  const Error& why = device.error();
+  const auto as_begun = command->undoes ? Device::open_as_begun(options, why, log) : std::nullopt;
+  if (as_begun) {
+    log.warning(why.message() + "; going by the configuration that the update has begun with");
+    return command->run(Session{options, *as_begun, log, presenter});
+  }
+  return command->request ? presenter.refused(*command->request, why) : presenter.failed(why);
 }
 
 }  // namespace

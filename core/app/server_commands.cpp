@@ -43,6 +43,7 @@ fleet::ServerSettings server_settings(const Session& session) {
 }
 
 Status check_for_daemon(const Session& session) {
+  if (session.device.fault()) return *session.device.fault();
   if (session.device.config().servers.empty()) {
     return Error{ErrorCode::not_found,
                  "no server is configured: set ServerURL in " + config_paths(session.options).main};

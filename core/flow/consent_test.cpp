@@ -22,12 +22,17 @@ using testing::TestDevice;
 /// Agrees, but for one state.
 class Orderer final : public Consent {
  public:
+  [[nodiscard]] Answers answers(State state) const override {
+    const auto other = others.find(state);
+    return other != others.end() ? other->second : Answers::in_time;
+  }
   Status ask(State state) override {
     asked.push_back(state);
     if (on_ask) on_ask(state);
     if (state == against) return Error{ErrorCode::conflict, "called off"};
     return Done{};
   }
+  std::map<State, Answers> others;
   std::optional<State> against;
   std::vector<State> asked;
   std::function<void(State)> on_ask;
@@ -140,6 +145,48 @@ TEST_F(ConsentTest, GivenThePowerGoesWhileTheFirstIsAsked_WhenStartedAgain_ThenN
   ASSERT_TRUE(outcome);
   EXPECT_EQ(outcome->end, End::untouched);
   EXPECT_TRUE(device_->is_tidy());
+}
+
+TEST_F(ConsentTest, GivenNothingToAskInAState_WhenInstalled_ThenItIsNotAskedThere) {
+  start();
+  orderer_.others = {{State::consent_install, Consent::Answers::never}};
+  const auto outcome = install();
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(outcome->end, End::committed);
+  EXPECT_THAT(orderer_.asked, ElementsAre(State::consent_commit));
+}
+
+TEST_F(ConsentTest, GivenAnAnswerAtOnce_WhenThePowerGoesMeanwhile_ThenTheUpdateIsUndone) {
+  start();
+  orderer_.others = {{State::consent_commit, Consent::Answers::at_once}};
+  orderer_.on_ask = [](State state) {
+    if (state == State::consent_commit) throw PowerCut{};
+  };
+  ASSERT_FALSE(device_->unless_cut([&] { return install(); }));
+  const auto outcome = go_on();
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->end, End::rolled_back);
+  EXPECT_TRUE(device_->is_tidy());
+}
+
+TEST_F(ConsentTest, GivenAnAnswerAtOnce_WhenItIsNo_ThenTheUpdateIsUndone) {
+  start();
+  orderer_.others = {{State::consent_commit, Consent::Answers::at_once}};
+  orderer_.against = State::consent_commit;
+  const auto outcome = install();
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(outcome->end, End::rolled_back);
+  EXPECT_TRUE(device_->is_tidy());
+}
+
+TEST_F(ConsentTest, GivenAConfiguration_WhenAnUpdateIsInProgress_ThenItIsKeptUntilItsEnd) {
+  start();
+  device_->settings.configuration = R"({"RootfsPartA": "/dev/a"})";
+  std::optional<std::string> kept;
+  orderer_.on_ask = [&](State) { kept = device_->store->read(store::kConfiguration).value(); };
+  ASSERT_THAT(install(), IsOk());
+  EXPECT_EQ(kept, device_->settings.configuration);
+  EXPECT_EQ(device_->store->read(store::kConfiguration).value(), std::nullopt);
 }
 
 }  // namespace

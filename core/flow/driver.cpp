@@ -97,7 +97,9 @@ Result<Outcome> Driver::undo() {
 Status Driver::begin() {
   while (!has_work(row(journal_.state)))
     journal_.state = *next(journal_.state, Event::ok);
-  return write_journal();
+  store::Transaction transaction;
+  transaction.put(store::kConfiguration, parts_.settings.configuration);
+  return write_journal(std::move(transaction));
 }
 
 State Driver::resume_state() const {
@@ -151,8 +153,7 @@ State Driver::step(const StateRow& facts) {
     return give_up(facts, "the old system was not confirmed after " +
                               std::to_string(kMaxRollbackReboots) + " more reboots");
   }
-  const bool has_effects = !is_question(facts.action) && facts.action != Action::ask_commit;
-  if (has_effects) {
+  if (is_journaled(facts)) {
     if (auto status = enter(facts); !status) {
       const State instead = without_entry(facts, status.error());
       if (instead != facts.state) return instead;
@@ -190,8 +191,18 @@ State Driver::give_up(const StateRow& facts, const std::string& why) {
   return facts.give_up;
 }
 
+Consent::Answers Driver::consent_answers(const StateRow& facts) const {
+  return parts_.consent != nullptr ? parts_.consent->answers(facts.state) : Consent::Answers::never;
+}
+
+bool Driver::is_journaled(const StateRow& facts) const {
+  if (facts.action == Action::ask_consent)
+    return consent_answers(facts) == Consent::Answers::in_time;
+  return !is_question(facts.action) && facts.action != Action::ask_commit;
+}
+
 bool Driver::has_work(const StateRow& facts) const {
-  if (facts.action == Action::ask_consent) return parts_.consent != nullptr;
+  if (facts.action == Action::ask_consent) return consent_answers(facts) != Consent::Answers::never;
   const bool is_group = facts.action == Action::scripts || facts.action == Action::scripts_lenient;
   return !is_group || scripts_.any(facts.detail);
 }
@@ -211,11 +222,10 @@ Status Driver::enter(const StateRow& facts) {
   return status;
 }
 
-Status Driver::write_journal() {
+Status Driver::write_journal(store::Transaction transaction) {
   journal_.boot_id = parts_.settings.boot_id;
   std::string entry = to_json(journal_);
   if (entry == on_record_) return Done{};
-  store::Transaction transaction;
   record_journal(journal_, transaction);
   if (has_recorded_result(journal_)) PB_CHECK(record_result(transaction));
   PB_CHECK(parts_.store.commit(transaction).context("write the journal"));

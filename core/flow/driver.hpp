@@ -54,6 +54,8 @@ class Driver {
 
  private:
   [[nodiscard]] State resume_state() const;
+  [[nodiscard]] Consent::Answers consent_answers(const StateRow& facts) const;
+  [[nodiscard]] bool is_journaled(const StateRow& facts) const;
   [[nodiscard]] bool has_work(const StateRow& facts) const;
   [[nodiscard]] bool stops_before(const StateRow& facts) const;
   [[nodiscard]] State give_up(const StateRow& facts, const std::string& why);
@@ -62,7 +64,8 @@ class Driver {
   State without_entry(const StateRow& facts, const Error& error);
   Event carry_out(const StateRow& facts);
   Status enter(const StateRow& facts);
-  Status write_journal();
+  /// In one transaction with what `transaction` holds already.
+  Status write_journal(store::Transaction transaction = {});
   void note_failure(const StateRow& facts, const Error& error);
   Outcome finish();
   [[nodiscard]] Outcome ended(End end) const;

@@ -82,7 +82,8 @@ std::string_view in_words(Action action) {
     case Action::ask_commit:
       return "asks: does anything keep the way back open? If not, commits at once";
     case Action::ask_consent:
-      return "asks whoever ordered the update, where that was a server: is it still wanted?";
+      return "asks whoever may call the update off (the device, the server that ordered it): does "
+             "it go on?";
     case Action::ask_rollback:
       return "asks: can what has begun be undone?";
     case Action::reboot:

@@ -242,7 +242,7 @@ void record_journal(const Journal& journal, store::Transaction& transaction) {
 }
 
 void erase_journal(store::Transaction& transaction) {
-  transaction.erase(store::kJournal).erase(store::kStandaloneState);
+  transaction.erase(store::kJournal).erase(store::kStandaloneState).erase(store::kConfiguration);
 }
 
 void record_end(const Journal& journal, End end, store::Transaction& transaction) {

@@ -64,7 +64,7 @@ Result<std::optional<Journal>> read_journal(const store::Store& store);
 
 /// Puts the journal, and Mender's record of the same fact, into `transaction`.
 void record_journal(const Journal& journal, store::Transaction& transaction);
-/// Removes both.
+/// Removes both, and the configuration that was kept for the update.
 void erase_journal(store::Transaction& transaction);
 /// Puts into `transaction` how the update has ended, for `status` and for the daemon.
 void record_end(const Journal& journal, End end, store::Transaction& transaction);

@@ -20,6 +20,9 @@ struct Settings {
   std::vector<std::string> module_directories;  ///< first wins
   host::ModuleSettings module;
   ScriptSettings scripts;
+  /// Put into the store with the update's first journal entry, and removed with its last: for
+  /// whoever has to undo it without a configuration of their own.
+  std::string configuration = {};
   std::string boot_id;  ///< differs from boot to boot
   /// Reboots the machine; returns only when that has failed.
   std::function<Status()> reboot_machine;

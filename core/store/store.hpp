@@ -21,6 +21,7 @@ inline constexpr std::string_view kArtifactProvides = "artifact-provides";
 inline constexpr std::string_view kStandaloneState = "standalone-state";
 inline constexpr std::string_view kDaemonState = "state";
 inline constexpr std::string_view kJournal = "patchbay-journal";
+inline constexpr std::string_view kConfiguration = "patchbay-configuration";
 inline constexpr std::string_view kLastUpdate = "patchbay-last-update";
 inline constexpr std::string_view kDeployment = "patchbay-deployment";
 

@@ -156,6 +156,7 @@ class BeforeTheCommit(fleet.FleetScenario):
     def test_update_takes_the_device_what_the_daemon_needs(self):
         """A daemon that cannot start any more has to undo what has made it so."""
         for file, spoil, said in (("etc/mender.conf", "sed -i s/ServerURL/Nothing/", "no server is configured"),
+                                  ("etc/mender.conf", "truncate -s 9", "configuration that the update has begun with"),
                                   ("data/mender-agent.pem", "truncate -s 9", "put back the file")):
             with self.subTest(file):
                 self.setUp()
@@ -173,6 +174,22 @@ class BeforeTheCommit(fleet.FleetScenario):
                 self.assertIn("ArtifactRollback", self.calls())
                 self.start()
                 self.ends(deployment, "failure")
+
+    def test_update_without_a_reboot_takes_the_device_its_server(self):
+        """The daemon that runs still has it, the next one would not."""
+        for spoil, said in (("sed -i s/ServerURL/Nothing/", "takes ServerURL away"),
+                            ("truncate -s 9", "leaves no usable configuration")):
+            with self.subTest(spoil):
+                self.setUp()
+                path = self.device.path("etc/mender.conf")
+                self.device.probe(named_probe='case $1 in ArtifactInstall) cp -p "{0}" "{0}.old"; {1} "{0}";; '
+                                              'ArtifactRollback) mv "{0}.old" "{0}";; esac'.format(path, spoil))
+                deployment = self.deploy()
+                self.start()
+                self.ends(deployment, "failure")
+                self.assertIn(said, self.daemon.text())
+                self.assertIn("ArtifactRollback", self.calls())
+                self.daemon.stop()
 
     def test_killed_while_it_waits(self):
         fault = self.server.fault("status:installing", device_server.answer(500), skip=1)

@@ -1,0 +1,28 @@
+#include "core/app/device_consent.hpp"
+
+namespace patchbay::app {
+
+flow::Consent::Answers DeviceConsent::answers(flow::State state) const {
+  if (device_.fault()) return Answers::at_once;
+  if (server_ != nullptr) return server_->answers(state);
+  return state == flow::State::consent_commit ? Answers::at_once : Answers::never;
+}
+
+Status DeviceConsent::ask(flow::State state) {
+  if (device_.fault()) return *device_.fault();
+  if (state == flow::State::consent_commit) PB_CHECK(check_configuration());
+  return server_ != nullptr ? server_->ask(state) : Done{};
+}
+
+/// As the next start of the client will find it.
+Status DeviceConsent::check_configuration() const {
+  NullLog unheard;  // what it warns of, the start of this command has warned of
+  const auto after = Device::open(options_, unheard);
+  if (!after) return Error{after.error()}.context("the update leaves no usable configuration");
+  const bool is_lost = server_ != nullptr && after->config().servers.empty();
+  if (!is_lost) return Done{};
+  return Error{ErrorCode::invalid_input,
+               "the update takes ServerURL away, by which this device is reached"};
+}
+
+}  // namespace patchbay::app
