@@ -59,6 +59,18 @@ Result<Slot> find_running(const DeviceSlots& slots, const std::string& root) {
                "elsewhere, say where with RootDirectory in rootfs-image.json"};
 }
 
+/// The devices, and which of them runs; nothing about the boot loader.
+Result<DeviceSlots> find_slots(const Settings& settings) {
+  const auto files = settings.allow_regular_files ? slot::Files::allow : slot::Files::refuse;
+  DeviceSlots slots;
+  PATCHBAY_TRY(slots.a, slot::find_device(settings.part_a, "RootfsPartA", files));
+  PATCHBAY_TRY(slots.b, slot::find_device(settings.part_b, "RootfsPartB", files));
+  if (slot::same_place(slots.a, slots.b))
+    return Error{"RootfsPartA and RootfsPartB are one and the same device, " + slots.a.path};
+  PATCHBAY_TRY(slots.running, find_running(slots, settings.root_directory));
+  return slots;
+}
+
 Result<std::string> boot_value(const SlotDevice& device, const std::string& configured, Slot slot) {
   if (!configured.empty()) return configured;
   if (device.number) return std::to_string(*device.number);
@@ -89,17 +101,20 @@ std::string DeviceSlots::name(Slot slot) const {
 
 Result<DeviceSlots> look_at_slots() {
   PATCHBAY_TRY(const auto settings, read_settings());
-  const auto files = settings.allow_regular_files ? slot::Files::allow : slot::Files::refuse;
-  DeviceSlots slots;
-  PATCHBAY_TRY(slots.a, slot::find_device(settings.part_a, "RootfsPartA", files));
-  PATCHBAY_TRY(slots.b, slot::find_device(settings.part_b, "RootfsPartB", files));
-  if (slot::same_place(slots.a, slots.b))
-    return Error{"RootfsPartA and RootfsPartB are one and the same device, " + slots.a.path};
+  return look_at_slots(settings);
+}
+
+Result<DeviceSlots> look_at_slots(const Settings& settings) {
+  PATCHBAY_TRY(auto slots, find_slots(settings));
   PATCHBAY_TRY(auto values, boot_values(slots, settings));
-  PATCHBAY_TRY(slots.running, find_running(slots, settings.root_directory));
   PATCHBAY_TRY(slots.boot, open_boot_environment(settings, std::move(values)));
   PATCHBAY_TRY(slots.state, slots.boot->read());
   return slots;
+}
+
+Result<Slot> find_running_slot(const Settings& settings) {
+  PATCHBAY_TRY(const auto slots, find_slots(settings));
+  return slots.running;
 }
 
 }  // namespace patchbay::rootfs_image

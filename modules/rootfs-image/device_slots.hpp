@@ -30,6 +30,11 @@ struct DeviceSlots {
 /// the one that root= of the kernel's command line names. Errors: a device that is missing or no
 /// block device, two names for one device, a slot that the boot loader has no name for, a root that
 /// is neither of the two, a boot environment that cannot be read.
+module::Result<DeviceSlots> look_at_slots(const Settings& settings);
+/// By the settings of the system that runs.
 module::Result<DeviceSlots> look_at_slots();
+
+/// Which slot runs, also where the boot environment is out of reach.
+module::Result<Slot> find_running_slot(const Settings& settings);
 
 }  // namespace patchbay::rootfs_image

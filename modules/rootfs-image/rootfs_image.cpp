@@ -69,9 +69,12 @@ class RootfsImage final : public module::Module {
 
   // Asked after install, and again after rollback: what counts is whether the running system is the
   // one that will be booted. A rollback of what was never switched needs no reboot.
-  Result<Reboot> needs_reboot(Context&) override {
-    PATCHBAY_TRY(const auto slots, look_at_slots());
-    return slots.state.next == slots.running ? Reboot::no : Reboot::automatic;
+  Result<Reboot> needs_reboot(Context& context) override {
+    PATCHBAY_TRY(const auto record, UpdateRecord::open(context));
+    const auto slots = look_back(record);
+    if (!slots && falls_back(record)) return Reboot::automatic;
+    if (!slots) return slots.error();
+    return slots->state.next == slots->running ? Reboot::no : Reboot::automatic;
   }
 
   Result<std::optional<Description>> describe(Context&) override {
@@ -126,7 +129,8 @@ class RootfsImage final : public module::Module {
     if (record.image_in() != target)
       return Error{"there is no complete image in " + slots.name(target) + " to switch to"};
     PATCHBAY_CHECK(slot::open_exclusively(slots.device(target), O_RDONLY));
-    PATCHBAY_CHECK(record.switching(slots.running, target));
+    PATCHBAY_TRY(const auto settings, settings_to_keep(context));
+    PATCHBAY_CHECK(record.switching(slots.running, target, settings));
     auto status = slots.boot->try_once(target);
     if (!status) {
       // Half a change may have been made; as far as possible it is taken back at once.
@@ -165,18 +169,17 @@ class RootfsImage final : public module::Module {
   Status rollback(Context& context) override {
     PATCHBAY_TRY(auto record, UpdateRecord::open(context));
     if (record.has_begun() && !record.old_slot()) return Done{};  // nothing was switched
-    PATCHBAY_TRY(const auto slots, look_at_slots());
-    // Without a record, the update was installed by a client that kept none of ours.
-    if (!record.has_begun() && !slots.state.on_trial) return Done{};
-    const auto back_to = record.old_slot().value_or(other(slots.state.next));
-    PATCHBAY_CHECK(slots.boot->keep(back_to));
-    context.log(slots.name(back_to) + " will be booted again");
-    return record.went_back();
+    auto status = go_back(context, record);
+    if (status || !falls_back(record)) return status;
+    context.log("the boot loader cannot be told (" + status.error().message() +
+                "); not kept, it goes back to slot " + letter(*record.old_slot()) +
+                " by itself when the machine reboots");
+    return Done{};
   }
 
   Status verify_rollback_reboot(Context& context) override {
-    PATCHBAY_TRY(const auto slots, look_at_slots());
     PATCHBAY_TRY(const auto record, UpdateRecord::open(context));
+    PATCHBAY_TRY(const auto slots, look_back(record));
     const auto wanted = record.old_slot().value_or(slots.state.next);
     if (slots.state.on_trial)
       return Error{"the " + slots.boot->name() + " still says that " +
@@ -201,6 +204,44 @@ class RootfsImage final : public module::Module {
                              [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
   }
 
+  // The settings of the system that runs may be just what has to be undone: the way back is found
+  // by those with which the switch was made.
+  static Result<DeviceSlots> look_back(const UpdateRecord& record) {
+    if (const auto settings = record.settings()) {
+      if (auto slots = look_at_slots(*settings)) return slots;
+    }
+    return look_at_slots();
+  }
+
+  // Where fw_printenv looks by itself is a file of the system that is about to be replaced.
+  static Result<Settings> settings_to_keep(const Context& context) {
+    constexpr const char* kUsual = "/etc/fw_env.config";
+    PATCHBAY_TRY(auto settings, read_settings());
+    if (!settings.fw_env_config.empty() || !module::exists(kUsual)) return settings;
+    PATCHBAY_TRY(const auto content, module::read_file(kUsual, 64 * 1024));
+    settings.fw_env_config = context.tmp_path("fw_env.config");
+    PATCHBAY_CHECK(module::replace_file(settings.fw_env_config, content, 0644));
+    return settings;
+  }
+
+  // What runs on trial, and was never kept, is not booted a second time.
+  static bool falls_back(const UpdateRecord& record) {
+    const auto settings = record.settings();
+    if (!settings || record.has_begun_commit() || record.is_over()) return false;
+    const auto running = find_running_slot(*settings);
+    return running && *running == record.new_slot();
+  }
+
+  static Status go_back(Context& context, UpdateRecord& record) {
+    PATCHBAY_TRY(const auto slots, look_back(record));
+    // Without a record, the update was installed by a client that kept none of ours.
+    if (!record.has_begun() && !slots.state.on_trial) return Done{};
+    const auto back_to = record.old_slot().value_or(other(slots.state.next));
+    PATCHBAY_CHECK(slots.boot->keep(back_to));
+    context.log(slots.name(back_to) + " will be booted again");
+    return record.went_back();
+  }
+
   static Slot updated_slot(const DeviceSlots& slots, const UpdateRecord& record) {
     return record.new_slot().value_or(slots.state.next);
   }
@@ -210,7 +251,7 @@ class RootfsImage final : public module::Module {
   static Status give_up_trial(Context& context) {
     PATCHBAY_TRY(auto record, UpdateRecord::open(context));
     if (!record.old_slot() || !record.new_slot() || record.is_over()) return Done{};
-    PATCHBAY_TRY(const auto slots, look_at_slots());
+    PATCHBAY_TRY(const auto slots, look_back(record));
     // Kept although the record does not say so: the commit was cut right after it.
     const bool kept = slots.state == BootState{.next = *record.new_slot(), .on_trial = false};
     PATCHBAY_CHECK(slots.boot->keep(kept ? *record.new_slot() : *record.old_slot()));

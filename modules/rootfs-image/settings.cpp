@@ -49,13 +49,21 @@ Status take_partitions(Settings& settings, const std::string& path) {
   return Done{};
 }
 
+struct BootName {
+  const char* name;
+  Settings::Boot boot;
+};
+constexpr std::array kBoots{BootName{"auto", Settings::Boot::automatic},
+                            BootName{"grub", Settings::Boot::grub},
+                            BootName{"uboot", Settings::Boot::uboot},
+                            BootName{"command", Settings::Boot::command},
+                            BootName{"efi", Settings::Boot::efi},
+                            BootName{"systemd-boot", Settings::Boot::systemd_boot}};
+
 Result<Settings::Boot> boot_of(const std::string& path, const std::string& text) {
-  if (text == "auto") return Settings::Boot::automatic;
-  if (text == "grub") return Settings::Boot::grub;
-  if (text == "uboot") return Settings::Boot::uboot;
-  if (text == "command") return Settings::Boot::command;
-  if (text == "efi") return Settings::Boot::efi;
-  if (text == "systemd-boot") return Settings::Boot::systemd_boot;
+  for (const auto& known : kBoots) {
+    if (text == known.name) return known.boot;
+  }
   return Error{path + ": BootEnvironment is '" + text +
                "'; it can be auto, grub, uboot, efi, systemd-boot or command"};
 }
@@ -132,6 +140,27 @@ Result<Settings> read_settings() {
   for (const auto& [key, value] : document.items())
     PATCHBAY_CHECK(take_own(settings, own, key, value));
   PATCHBAY_CHECK(check(settings, own));
+  return settings;
+}
+
+std::string to_json(const Settings& settings) {
+  json document{{"AllowRegularFiles", settings.allow_regular_files}};
+  for (const auto& known : kTexts)
+    document[known.name] = settings.*known.text;
+  for (const auto& known : kBoots) {
+    if (settings.boot == known.boot) document["BootEnvironment"] = known.name;
+  }
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Settings> parse_settings(const std::string& text) {
+  const std::string place = "the settings of the update";
+  const auto document = json::parse(text, nullptr, false);
+  if (!document.is_object()) return Error{place + " are damaged"};
+  Settings settings;
+  for (const auto& [key, value] : document.items())
+    PATCHBAY_CHECK(take_own(settings, place, key, value));
+  PATCHBAY_CHECK(check(settings, place));
   return settings;
 }
 

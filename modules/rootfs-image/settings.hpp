@@ -33,4 +33,9 @@ struct Settings {
 /// no errors, missing partitions are.
 module::Result<Settings> read_settings();
 
+/// As one JSON object with the keys of rootfs-image.json, for an update's record.
+std::string to_json(const Settings& settings);
+/// What to_json() has made.
+module::Result<Settings> parse_settings(const std::string& json);
+
 }  // namespace patchbay::rootfs_image

@@ -22,7 +22,8 @@ Status UpdateRecord::written(Slot slot, const std::string& sum) {
   return journal_.append({"image", letter(slot), sum});
 }
 
-Status UpdateRecord::switching(Slot from, Slot to) {
+Status UpdateRecord::switching(Slot from, Slot to, const Settings& settings) {
+  PATCHBAY_CHECK(journal_.append({"settings", to_json(settings)}));
   return journal_.append({"switch", letter(from), letter(to)});
 }
 
@@ -36,6 +37,13 @@ Status UpdateRecord::committed() {
 
 Status UpdateRecord::went_back() {
   return journal_.append({"back"});
+}
+
+std::optional<Settings> UpdateRecord::settings() const {
+  const auto* const record = find("settings");
+  if (record == nullptr || record->size() < 2) return std::nullopt;
+  auto settings = parse_settings((*record)[1]);
+  return settings ? std::optional{*std::move(settings)} : std::nullopt;
 }
 
 const Journal::Record* UpdateRecord::find(std::string_view kind) const {

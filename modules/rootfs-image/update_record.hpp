@@ -18,8 +18,8 @@ class UpdateRecord {
   module::Status begin();
   /// The image is complete in `slot` and was read back.
   module::Status written(Slot slot, const std::string& sum);
-  /// The boot loader is about to be told to try `to` instead of `from`.
-  module::Status switching(Slot from, Slot to);
+  /// The boot loader is about to be told, by what `settings` say, to try `to` instead of `from`.
+  module::Status switching(Slot from, Slot to, const Settings& settings);
   /// The new slot is about to be kept; it is.
   module::Status committing();
   module::Status committed();
@@ -31,6 +31,8 @@ class UpdateRecord {
   /// The slots of a switch; nothing while the boot loader was told nothing.
   [[nodiscard]] std::optional<Slot> old_slot() const { return slot_of("switch", 1); }
   [[nodiscard]] std::optional<Slot> new_slot() const { return slot_of("switch", 2); }
+  /// By which the switch was made. Nothing for a switch by an earlier version of this module.
+  [[nodiscard]] std::optional<Settings> settings() const;
   [[nodiscard]] bool has_begun_commit() const { return find("commit") != nullptr; }
   /// Nothing is on trial any more on our account.
   [[nodiscard]] bool is_over() const {

@@ -35,6 +35,27 @@ def hangs(tree):
         init.write("#!/bin/sh\nwhile :; do sleep 1000; done\n")
 
 
+def bare(tree):
+    """A system whose maker has forgotten everything about updates."""
+    for name in ("etc/mender/mender.conf", "etc/mender/bootloader.json", "etc/fw_env.config"):
+        os.unlink(os.path.join(tree, name))
+
+
+def torn(tree):
+    """A system whose configuration nobody understands."""
+    with open(os.path.join(tree, "etc/mender/mender.conf"), "w") as file:
+        file.write('{"RootfsPartA": ')
+
+
+def without_tools(tree):
+    """A bare system that cannot speak to its boot loader."""
+    bare(tree)
+    for directory, _, names in os.walk(tree):
+        for name in names:
+            if name.startswith(("fw_printenv", "fw_setenv", "grub-", "libubootenv")):
+                os.unlink(os.path.join(directory, name))
+
+
 # A second stage that starts nothing.
 RESETS = "echo Second stage NAME\nreset\n"
 
@@ -116,6 +137,31 @@ class Board(BoardCase):
         self.assertIn("A reboot is needed", said)
         self.assertEqual(workbench.boots_next(board), ("A", False))
         self.assertEqual(board.reboot(), ("v1", "/dev/vda2"))
+        self.assert_old(board)
+
+    def went_back(self, version, change):
+        """A board that has installed `version` unattended, has rebooted into it, and from there goes on."""
+        made = bench.artifact(version, change)
+        board = self.start(made)
+        board.start(workbench.given(made, "install --unattended"))
+        self.assertEqual(board.wait_up()[0], version)
+        board.start("client resume")
+        self.assertEqual(board.wait_up()[0], "v1")
+        return board
+
+    def test_a_lost_configuration_is_undone(self):
+        for version, change, why in (("bare", bare, "RootfsPartA is not set"), ("torn", torn, "mender.conf")):
+            with self.subTest(version):
+                board = self.went_back(version, change)
+                said = board.expect(1, "client resume")
+                self.assertIn("Rolled back", said)
+                self.assertIn(why, said)
+                self.assert_old(board)
+                board.pull_plug()
+
+    def test_a_lost_way_to_the_boot_loader_is_gone_by_a_reboot(self):
+        board = self.went_back("toolless", without_tools)
+        self.assertIn("Rolled back", board.expect(1, "client resume"))
         self.assert_old(board)
 
     def test_a_forgotten_commit_is_reported_at_boot_and_goes_back_at_the_next(self):
