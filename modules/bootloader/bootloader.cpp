@@ -23,10 +23,9 @@ struct Update {
   std::unique_ptr<Area> area;
 };
 
-Result<Update> look_at(const Context& context) {
+Result<Update> look_at(const Context& context, const Settings& settings) {
   Update update;
   PATCHBAY_TRY(update.request, read_request(context));
-  PATCHBAY_TRY(const auto settings, read_settings());
   PATCHBAY_TRY(update.settings, settings.area(update.request.area));
   if (!update.request.version.empty() && update.settings.version_file.empty())
     return Error{"the meta-data has a version to look for after the boot, but " + settings.file +
@@ -34,6 +33,28 @@ Result<Update> look_at(const Context& context) {
   const auto files = settings.allow_regular_files ? slot::Files::allow : slot::Files::refuse;
   PATCHBAY_TRY(update.area, open_area(update.settings, files));
   return update;
+}
+
+Result<Update> look_at(const Context& context) {
+  PATCHBAY_TRY(const auto settings, read_settings());
+  return look_at(context, settings);
+}
+
+/// By the settings that were kept, held against the device: a kernel may give its name to another.
+Result<Update> look_as_installed(const Context& context, const Record& record) {
+  PATCHBAY_TRY(const auto settings, read_kept_settings(context));
+  PATCHBAY_TRY(auto update, look_at(context, settings));
+  PATCHBAY_CHECK(record.has_gone_back() ? update.area->verify_old(record)
+                                        : update.area->verify(record));
+  return update;
+}
+
+/// The system that runs may be just what has to be undone, and say nothing of its boot loader.
+Result<Update> look_back(const Context& context, const Record& record) {
+  auto update = look_at(context);
+  if (update) return update;
+  auto as_installed = look_as_installed(context, record);
+  return as_installed ? std::move(as_installed) : std::move(update);
 }
 
 class Bootloader final : public module::Module {
@@ -76,6 +97,7 @@ class Bootloader final : public module::Module {
     PATCHBAY_CHECK(give_up(context, record));  // what an install that was cut has left
     PATCHBAY_TRY(const auto update, look_at(context));
     PATCHBAY_CHECK(update.area->check(update.request));
+    PATCHBAY_CHECK(keep_settings(context));
     PATCHBAY_CHECK(record.begin());
     if (!update.request.version.empty() && !says_version(update))
       PATCHBAY_CHECK(record.version_is_new());
@@ -113,7 +135,7 @@ class Bootloader final : public module::Module {
     PATCHBAY_TRY(const auto record, Record::open(context));
     if (!record.has_changes()) return Done{};
     if (!record.has_gone_back()) return Error{"the old boot loader has not been put back"};
-    PATCHBAY_TRY(const auto update, look_at(context));
+    PATCHBAY_TRY(const auto update, look_back(context, record));
     PATCHBAY_CHECK(update.area->verify_old(record));
     if (!update.request.reboots) return Done{};
     PATCHBAY_TRY(const bool runs_on, record.runs_on_after_going_back());
@@ -132,7 +154,7 @@ class Bootloader final : public module::Module {
     PATCHBAY_TRY(auto record, Record::open(context));
     PATCHBAY_CHECK(give_up(context, record));
     if (record.has_changes()) {
-      PATCHBAY_TRY(const auto update, look_at(context));
+      PATCHBAY_TRY(const auto update, look_back(context, record));
       PATCHBAY_CHECK(update.area->clean_up(context));
     }
     return record.clear();
@@ -141,7 +163,7 @@ class Bootloader final : public module::Module {
  private:
   static Status go_back(Context& context, Record& record) {
     if (!record.has_changes() || record.has_gone_back()) return Done{};
-    PATCHBAY_TRY(const auto update, look_at(context));
+    PATCHBAY_TRY(const auto update, look_back(context, record));
     PATCHBAY_CHECK(update.area->roll_back(context, record));
     context.log("the old boot loader is back");
     return record.went_back();

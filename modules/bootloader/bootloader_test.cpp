@@ -115,6 +115,34 @@ TEST_P(Bootloader, GivenRollback_WhenSomethingElseLiesThere_ThenTheVerificationS
               HasSubstr("does not have the boot loader of before the update"));
 }
 
+// As after a reboot into a new root file system, of another payload, that brings no settings.
+TEST_P(Bootloader, GivenNoSettingsAnyMore_WhenRolledBack_ThenThoseOfTheInstallationCount) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  const auto settings = rig_->settings();
+  std::filesystem::remove(*rig_ / "etc/bootloader.json");
+  EXPECT_THAT(fail("ArtifactCommit"), HasSubstr("bootloader.json"));
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == before_);
+  succeed("ArtifactFailure");
+  rig_->configure(settings);
+  rig_->reboot();
+  succeed("ArtifactVerifyRollbackReboot");
+  succeed("Cleanup");
+  EXPECT_EQ(rig_->starts(), "old");
+}
+
+TEST_P(Bootloader, GivenNoSettingsAndAnotherDevice_WhenRolledBack_ThenItIsLeftAlone) {
+  succeed("Download");
+  succeed("ArtifactInstall");
+  damage(GetParam());
+  const auto other = rig_->device();
+  std::filesystem::remove(*rig_ / "etc/bootloader.json");
+  EXPECT_THAT(fail("ArtifactRollback"), HasSubstr("there is no"));
+  EXPECT_TRUE(rig_->device() == other);
+}
+
 TEST_P(Bootloader, GivenRollbackAfterCommit_ThenAllIsAsBefore) {
   update();
   succeed("ArtifactRollback");

@@ -257,10 +257,39 @@ Result<AreaSettings> area_of(const std::string& name, const json& value, const s
   return area;
 }
 
+constexpr std::size_t kLongest = 1024UL * 1024;
+constexpr const char* kFwEnvConfig = "/etc/fw_env.config";
+constexpr const char* kKept = "bootloader.json";
+constexpr const char* kKeptEnvironment = "fw_env.config";
+
 std::string settings_path() {
   const char* const directory = std::getenv("MENDER_CONF_DIR");
   const bool given = directory != nullptr && *directory != '\0';
   return module::join_path(given ? directory : "/etc/mender", "bootloader.json");
+}
+
+Result<Settings> read_settings_from(const std::string& file) {
+  Settings settings{.file = file, .areas = {}};
+  if (!module::exists(file))
+    return Error{"there is no " + file +
+                 ", which has to say where the boot loader of this device is"};
+  PATCHBAY_TRY(const auto text, module::read_file(file, kLongest));
+  const auto document = json::parse(text, nullptr, false);
+  if (document.is_discarded()) return Error{file + " is not valid JSON"};
+  PATCHBAY_TRY(const auto top, Object::of(document, file));
+  PATCHBAY_CHECK(top.only({"Areas", "AllowRegularFiles"}));
+  PATCHBAY_TRY(const auto areas, top.object("Areas"));
+  for (const auto& [name, value] : document["Areas"].items()) {
+    PATCHBAY_TRY(auto area, area_of(name, value, file));
+    settings.areas.push_back(std::move(area));
+  }
+  if (settings.areas.empty()) return Error{file + ": Areas is empty"};
+  if (top.has("AllowRegularFiles")) {
+    const auto& allow = document["AllowRegularFiles"];
+    if (!allow.is_boolean()) return Error{file + ": AllowRegularFiles has to be true or false"};
+    settings.allow_regular_files = allow.get<bool>();
+  }
+  return settings;
 }
 
 }  // namespace
@@ -281,26 +310,23 @@ Result<AreaSettings> Settings::area(const std::string& name) const {
 }
 
 Result<Settings> read_settings() {
-  Settings settings{.file = settings_path(), .areas = {}};
-  const auto& file = settings.file;
-  if (!module::exists(file))
-    return Error{"there is no " + file +
-                 ", which has to say where the boot loader of this device is"};
-  PATCHBAY_TRY(const auto text, module::read_file(file, 1024 * 1024));
-  const auto document = json::parse(text, nullptr, false);
-  if (document.is_discarded()) return Error{file + " is not valid JSON"};
-  PATCHBAY_TRY(const auto top, Object::of(document, file));
-  PATCHBAY_CHECK(top.only({"Areas", "AllowRegularFiles"}));
-  PATCHBAY_TRY(const auto areas, top.object("Areas"));
-  for (const auto& [name, value] : document["Areas"].items()) {
-    PATCHBAY_TRY(auto area, area_of(name, value, file));
-    settings.areas.push_back(std::move(area));
-  }
-  if (settings.areas.empty()) return Error{file + ": Areas is empty"};
-  if (top.has("AllowRegularFiles")) {
-    const auto& allow = document["AllowRegularFiles"];
-    if (!allow.is_boolean()) return Error{file + ": AllowRegularFiles has to be true or false"};
-    settings.allow_regular_files = allow.get<bool>();
+  return read_settings_from(settings_path());
+}
+
+Status keep_settings(const module::Context& context) {
+  PATCHBAY_TRY(const auto settings, module::read_file(settings_path(), kLongest));
+  PATCHBAY_CHECK(module::replace_file(context.tmp_path(kKept), settings, 0600));
+  if (!module::exists(kFwEnvConfig)) return module::Done{};
+  PATCHBAY_TRY(const auto environment, module::read_file(kFwEnvConfig, kLongest));
+  return module::replace_file(context.tmp_path(kKeptEnvironment), environment, 0600);
+}
+
+Result<Settings> read_kept_settings(const module::Context& context) {
+  PATCHBAY_TRY(auto settings, read_settings_from(context.tmp_path(kKept)));
+  const auto environment = context.tmp_path(kKeptEnvironment);
+  if (!module::exists(environment)) return settings;
+  for (auto& area : settings.areas) {
+    if (area.fw_env_config.empty()) area.fw_env_config = environment;
   }
   return settings;
 }

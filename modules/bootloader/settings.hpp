@@ -60,4 +60,9 @@ constexpr std::uint64_t kLargestArea = 64ULL * 1024 * 1024;
 /// Reads them. Errors name the file, the key, the value and what would be right.
 module::Result<Settings> read_settings();
 
+/// Keeps them, and what else of this system they stand on, with the update: for going back from a
+/// system that has none.
+module::Status keep_settings(const module::Context& context);
+module::Result<Settings> read_kept_settings(const module::Context& context);
+
 }  // namespace patchbay::bootloader
