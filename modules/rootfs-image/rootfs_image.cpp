@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "modules/rootfs-image/delta.hpp"
 #include "modules/rootfs-image/device_slots.hpp"
 #include "modules/rootfs-image/update_record.hpp"
 #include "patchbay/module.hpp"
@@ -46,6 +47,12 @@ Status require_update_runs(const DeviceSlots& slots, Slot updated) {
                slots.name(slots.running)};
 }
 
+// The program serves two types of payload.
+Result<bool> is_delta(const Context& context) {
+  PATCHBAY_TRY(const auto type, context.header_value("payload_type"));
+  return type == "rootfs-delta";
+}
+
 // mender-artifact writes it for every root file system; other artifacts may lack it.
 std::string promised_sum(const Context& context) {
   const auto text = context.header_value("type-info");
@@ -60,6 +67,8 @@ std::string promised_sum(const Context& context) {
   }
   return "";
 }
+
+constexpr const char* kOneFile = "it has to be one file system image, or one delta";
 
 class RootfsImage final : public module::Module {
  public:
@@ -91,11 +100,15 @@ class RootfsImage final : public module::Module {
     return {std::move(description)};
   }
 
-  Result<Lines> plan(Context&) override {
+  Result<Lines> plan(Context& context) override {
     PATCHBAY_TRY(const auto slots, look_at_slots());
     PATCHBAY_CHECK(require_settled(slots));
     const auto target = other(slots.running);
-    return Lines{"write the image to " + slots.name(target) + ", which has room for " +
+    PATCHBAY_TRY(const bool delta, is_delta(context));
+    return Lines{(delta ? "write what differs from " + slots.name(slots.running) +
+                              ", and the rest of it, to "
+                        : "write the image to ") +
+                     slots.name(target) + ", which has room for " +
                      module::human_size(slots.device(target).size),
                  "boot it on trial through the " + slots.boot->name() + "; " +
                      slots.name(slots.running) + " stays as it is until the commit",
@@ -107,14 +120,12 @@ class RootfsImage final : public module::Module {
     PATCHBAY_CHECK(require_settled(slots));
     PATCHBAY_TRY(auto record, UpdateRecord::open(context));
     PATCHBAY_CHECK(record.begin());
-    PATCHBAY_TRY(const auto file, stream.next_file());
-    if (!file) return Error{"the payload has no file; it has to be one file system image"};
     const auto target = other(slots.running);
-    PATCHBAY_TRY(const auto image, write(context, stream, slots.device(target), file->size));
+    PATCHBAY_TRY(const bool delta, is_delta(context));
+    PATCHBAY_TRY(const auto image, delta ? write_patched(context, stream, slots)
+                                         : write_whole(context, stream, slots.device(target)));
     PATCHBAY_TRY(const auto second, stream.next_file());
-    if (second)
-      return Error{"the payload has a second file, '" + second->name +
-                   "'; it has to be one file system image"};
+    if (second) return Error{"the payload has a second file, '" + second->name + "'; " + kOneFile};
     context.log("wrote " + module::human_size(image.written) + " of " +
                 module::human_size(image.size) + " to " + slots.name(target) +
                 ", the rest was there already; its SHA-256 is " + image.sum);
@@ -193,15 +204,45 @@ class RootfsImage final : public module::Module {
   Status cleanup(Context& context) override { return give_up_trial(context); }
 
  private:
-  static Result<slot::WrittenImage> write(Context& context, PayloadStream& stream,
-                                          const slot::SlotDevice& target,
-                                          std::optional<std::uint64_t> size) {
-    context.status("writing " + target.path);
-    slot::ImageRequest request{
-        .target = target, .size = size, .expected_sum = promised_sum(context)};
+  static Result<PayloadStream::File> first_file(PayloadStream& stream) {
+    PATCHBAY_TRY(const auto file, stream.next_file());
+    if (!file) return Error{std::string{"the payload has no file; "} + kOneFile};
+    return *file;
+  }
+
+  static Result<slot::WrittenImage> write_whole(Context& context, PayloadStream& stream,
+                                                const slot::SlotDevice& target) {
+    PATCHBAY_TRY(const auto file, first_file(stream));
+    return write(context,
+                 {.target = target, .size = file.size, .expected_sum = promised_sum(context)},
+                 [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
+  }
+
+  // The old image is looked at before anything is fetched: a delta that does not fit it would only
+  // be found out at the end.
+  static Result<slot::WrittenImage> write_patched(Context& context, PayloadStream& stream,
+                                                  const DeviceSlots& slots) {
+    PATCHBAY_TRY(const auto request, read_delta_request(context));
+    const auto& old = slots.device(slots.running);
+    context.status("looking at " + old.path);
+    PATCHBAY_CHECK(require_image(old, slots.name(slots.running), request.from));
+    PATCHBAY_TRY(const auto source,
+                 patched_image(old, request, [&stream](std::span<std::byte> bytes) {
+                   return stream.read(bytes);
+                 }));
+    PATCHBAY_CHECK(first_file(stream));
+    const auto target = slots.device(other(slots.running));
+    PATCHBAY_TRY(auto image, write(context, {.target = target, .size = request.to.size}, source));
+    if (image.sum == request.to.sum) return image;
+    return Error{"the delta makes an image with the SHA-256 " + image.sum + ", not " +
+                 request.to.sum + " as its meta-data says"};
+  }
+
+  static Result<slot::WrittenImage> write(Context& context, slot::ImageRequest request,
+                                          const slot::ImageSource& source) {
+    context.status("writing " + request.target.path);
     request.progress = [&context](unsigned percent) { context.progress(percent); };
-    return slot::write_image(request,
-                             [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
+    return slot::write_image(request, source);
   }
 
   // The settings of the system that runs may be just what has to be undone: the way back is found

@@ -70,13 +70,14 @@ patchbay_package(modules NAME patchbay-modules
 the type of the payload. Each keeps what it needs to take back what it did."
   DEPENDS "patchbay (= ${PROJECT_VERSION})"
   RECOMMENDS "libarchive13, libcurl4"
-  SUGGESTS "docker.io, podman, docker-compose, podman-compose, xdelta3"
+  SUGGESTS "librsync2, docker.io, podman, docker-compose, podman-compose, xdelta3"
   SCRIPTS "${scripts}/prerm")
 patchbay_package(sdk NAME patchbay-sdk SECTION devel
   SUMMARY "makes update artifacts and update modules"
   TEXT "The artifact tool, and headers, library, templates and the kit that checks
 modules, for those who write their own."
-  RECOMMENDS "patchbay, e2fsprogs, libengine-pkcs11-openssl")
+  RECOMMENDS "patchbay, e2fsprogs, libengine-pkcs11-openssl"
+  SUGGESTS "rdiff")
 install(FILES "${scripts}/sdk.lintian-overrides" DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/lintian/overrides"
         RENAME patchbay-sdk COMPONENT sdk EXCLUDE_FROM_ALL)
 patchbay_package(compat NAME patchbay-mender-compat ARCHITECTURE all

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "core/artifact/limits.hpp"
 #include "core/artifact/names.hpp"
@@ -18,7 +20,10 @@
 namespace patchbay::artifact_tool {
 namespace {
 
+// Files that are no payload files.
 constexpr const char* kMetaData = "meta-data";
+constexpr const char* kProvides = "provides";
+constexpr const char* kDepends = "depends";
 
 /// A file in a temporary directory, which stays as long as anybody needs a file of it.
 class CollectedFile final : public artifact::Content {
@@ -79,6 +84,37 @@ Status run_collector(const std::string& program, std::vector<std::string> argume
                exit.describe() + (last.empty() ? "" : ": " + printable(last))};
 }
 
+/// A small JSON object of texts.
+Result<std::map<std::string, std::string>> read_pairs(const std::string& path) {
+  PB_TRY(const std::string text, os::read_file(path, artifact::Limits{}.meta_data_bytes));
+  const auto object = nlohmann::json::parse(text, nullptr, false);
+  std::map<std::string, std::string> pairs;
+  const Error wrong{ErrorCode::invalid_input, path + " is no JSON object of texts"};
+  if (!object.is_object()) return wrong;
+  for (const auto& [key, value] : object.items()) {
+    if (!value.is_string()) return wrong;
+    pairs[key] = value.get<std::string>();
+  }
+  return pairs;
+}
+
+/// Whether `name` is what the payload is like, instead of a file of it; then `payload` has it now.
+Result<bool> take_facts(const std::string& name, const std::string& path,
+                        artifact::PayloadSpec& payload) {
+  if (name == kMetaData) {
+    PB_TRY(payload.meta_data, os::read_file(path, artifact::Limits{}.meta_data_bytes));
+  } else if (name == kProvides) {
+    PB_TRY(payload.provides, read_pairs(path));
+  } else if (name == kDepends) {
+    PB_TRY(const auto pairs, read_pairs(path));
+    for (const auto& [key, value] : pairs)
+      payload.depends[key] = {value};
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Status collect_files(const std::string& program, const Generator& generator, const Values& values,
@@ -94,10 +130,8 @@ Status collect_files(const std::string& program, const Generator& generator, con
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) return Error::from_errno(errno, path);
     if (!S_ISREG(info.st_mode)) continue;
-    if (name == kMetaData) {
-      PB_TRY(payload.meta_data, os::read_file(path, artifact::Limits{}.meta_data_bytes));
-      continue;
-    }
+    PB_TRY(const bool is_fact, take_facts(name, path, payload));
+    if (is_fact) continue;
     payload.files.push_back(
         {name, {}, std::make_shared<CollectedFile>(directory, path, info.st_size)});
   }

@@ -6,8 +6,9 @@
 namespace patchbay::artifact_tool {
 
 /// Runs the program that collects the files of a payload, and adds what it leaves: each regular
-/// file of its working directory, sorted by name, and the text of one called "meta-data" as the
-/// payload's meta-data. The files live as long as `payload`. Blocks until the program ends.
+/// file of its working directory, sorted by name. Three are no payload files: the text of
+/// "meta-data" is the payload's meta-data, "provides" and "depends" are JSON objects of texts and
+/// become those. The files live as long as `payload`. Blocks until the program ends.
 ///
 /// It is started in an empty directory, with the environment of this process, and gets each option
 /// that is given, in the order of the description, as --NAME=VALUE (a flag as --NAME=true); files

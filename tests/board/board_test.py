@@ -111,6 +111,23 @@ class Board(BoardCase):
         plan = board.expect(0, workbench.given(made, "plan"))
         self.assertIn("slot A (/dev/vda2)", plan)
 
+    def test_a_delta_of_the_running_system_is_enough(self):
+        start, size = (number * build.MEBI for number in build.PARTITIONS[1])
+        with open(bench.first().disk, "rb") as disk:
+            disk.seek(start)
+            old = disk.read(size)
+        with open(bench.parts.root_image("v2", bench.directory), "rb") as image:
+            new = image.read()
+        payload = workbench.delta_payload("v2", old, new, bench.path("delta"))
+        self.assertLess(len(payload["files"][0][1]), len(new) // 4)
+        made = bench.put(workbench.artifact.write(bench.path("v2.mender"), [payload], name="v2"))
+        board = self.installed(made)
+        self.assertEqual(board.reboot(), ("v2", "/dev/vda3"))
+        board.expect(0, "client commit")
+        self.assertEqual(workbench.boots_next(board), ("B", False))
+        # It is a delta of the system of before, which does not run any more.
+        self.assertIn("made from another image than that in slot B", board.expect(1, workbench.given(made, "install")))
+
     def test_a_system_that_panics_falls_back_and_the_commit_says_so(self):
         board = self.installed(bench.artifact("panics", no_init))
         board.restart()

@@ -23,6 +23,10 @@ def kernel(kind):
     return found[-1] if found else None
 
 
+# For the first checksum (docs/adr/0013-libcrypto-on-demand.md), and for a delta.
+LOADED_LATER = ("libcrypto.so.3", "librsync.so.2")
+
+
 def missing(loader):
     """What is not here and needed; empty if the board can be built."""
     lack = [tool for tool in (*NEEDED, *loader.needed) if not shutil.which(tool)]
@@ -49,7 +53,7 @@ def add_modules(top, kernel_image, names, options):
 
 def add_programs(tree, places):
     """Each (program, place in the tree), with its libraries."""
-    libraries = {_loaded_later()}
+    libraries = set().union(*map(_loaded_later, LOADED_LATER))
     for program, place in places:
         run("strip", "-o", os.path.join(tree, place), program)
         os.chmod(os.path.join(tree, place), 0o755)
@@ -69,12 +73,12 @@ def _libraries(program):
     return found
 
 
-def _loaded_later():
-    """The library that our programs load for their first checksum (docs/adr/0013-libcrypto-on-demand.md)."""
-    name = "libcrypto.so.3"
+def _loaded_later(name):
+    """A library that our programs load when they need it, with its own."""
     for line in run("ldconfig", "-p").splitlines():
         if line.split()[:1] == [name] and "x86-64" in line:
-            return line.split()[-1]
+            path = line.split()[-1]
+            return {path} | _libraries(path)
     raise RuntimeError("there is no " + name)
 
 
@@ -131,6 +135,7 @@ class Parts:
         places = [(client, "usr/bin/patchbay")]
         places += [(module, "usr/lib/patchbay/modules/v3/" + os.path.basename(module)) for module in modules]
         add_programs(self.tree, places + [(shutil.which(tool), "usr/bin/" + tool) for tool in self.tools])
+        os.symlink("rootfs-image", os.path.join(self.tree, "usr/lib/patchbay/modules/v3/rootfs-delta"))
         write(os.path.join(self.tree, "sbin/init"), script("init.sh"), 0o755)
         write(os.path.join(self.tree, "sbin/reboot"), script("reboot.sh"), 0o755)
         self._furnish()

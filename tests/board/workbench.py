@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "scenarios"))
 
 import artifact  # noqa: E402
+import build  # noqa: E402
 import machine  # noqa: E402
 import parts  # noqa: E402
 from build import MEBI  # noqa: E402
@@ -145,6 +146,25 @@ def root_payload(version, image, promised=None):
     checksum = hashlib.sha256(promised or image).hexdigest()
     return artifact.payload("rootfs-image", [("root.img", image)],
                             {"rootfs-image.version": version, "rootfs-image.checksum": checksum}, ["rootfs-image.*"])
+
+
+def delta_payload(version, old, image, scratch):
+    """What differs between two images, as `patchbay-artifact write rootfs-delta` makes it."""
+    paths = [scratch + end for end in (".old", ".new", ".signature", ".delta")]
+    for path, content in zip(paths, (old, image)):
+        with open(path, "wb") as file:
+            file.write(content)
+    build.run("rdiff", "-f", "-b", "2048", "signature", paths[0], paths[2])
+    build.run("rdiff", "-f", "delta", paths[2], paths[1], paths[3])
+    with open(paths[3], "rb") as file:
+        delta = file.read()
+    for path in paths:
+        os.unlink(path)
+    sums = [hashlib.sha256(content).hexdigest() for content in (old, image)]
+    meta = {"from": {"size": len(old), "sha256": sums[0]}, "to": {"size": len(image), "sha256": sums[1]}}
+    return artifact.payload("rootfs-delta", [("image.rdiff", delta)],
+                            {"rootfs-image.version": version, "rootfs-image.checksum": sums[1]},
+                            ["rootfs-image.*"], meta=meta)
 
 
 def given(made, command):

@@ -41,6 +41,18 @@ class Pages(tool.Case):
         for commands, printed in steps:
             self.assertEqual(self.paste(commands).stdout, printed)
 
+    def test_rootfs_delta(self):
+        scenario.need("rdiff", "mke2fs")
+        self.key("private")
+        delta, image = blocks("rootfs-delta.md")
+        for name, text in (("release-1.ext4", "old"), ("release-2.ext4", "new")):
+            self.file("root/etc/version", text)
+            self.paste(image)
+            os.rename(self.path("release.ext4"), self.path(name))
+        self.paste(re.sub(r"^sudo apt .*\n", "", delta))
+        self.assertLess(os.path.getsize(self.path("release-2.mender")), 100000)
+        self.assertEqual(self.read("release-2.mender")["payloads"][0]["type"], "rootfs-delta")
+
     def test_sign_with_a_file(self):
         first, second = blocks("sign-with-a-file.md")
         self.artifact("release-2.mender")

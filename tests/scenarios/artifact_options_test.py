@@ -32,6 +32,7 @@ ELSEWHERE = {"-h", "--help", "--key-pkcs11", *SERVICES,  # AUGMENT: artifact_aug
 # Options that only one type has: kind -> (arguments, payload files).
 OWN_OPTIONS = {
     "rootfs-image": (["--file", "payload.img"], ["payload.img"]),
+    "rootfs-delta": (["--file", "payload.img", "--from", "app.conf"], ["image.rdiff"]),
     "single-file": (["--file", "app.conf", "--dest-dir", "/etc"],
                     ["dest_dir", "filename", "permissions", "app.conf"]),
     "directory": (["--directory", "web", "--dest-dir", "/srv"], ["update.tar", "dest_dir"]),
@@ -49,6 +50,7 @@ OWN_OPTIONS = {
     "firmware": (["--file", "app.conf", "--firmware-version", "1"], ["app.conf"]),
     "reboot": ([], []), "mender-configure": (["--meta-data", "meta.json"], []), "bootstrap": ([], []),
     "module": (["--type", "t", "--file", "app.conf"], ["app.conf"])}
+SUM = ["rootfs-image.checksum"]  # of the image; a delta cannot do without
 SAME = {"module-image": "module", "bootstrap-artifact": "bootstrap"}
 
 
@@ -115,9 +117,10 @@ class EveryOption(Workshop):
                     checksum = {key: value for key, value in payload["provides"].items() if "checksum" in key}
                     version = {} if kind.startswith("bootstrap") else {"sf.sn.version": "sv"}
                     self.assertEqual(payload["provides"], {"k": "v", **version, **checksum})
-                    self.assertEqual(payload["depends"], {"d": ["1"]})
+                    self.assertEqual(sorted(payload["depends"]), ["d"] + (SUM if kind == "rootfs-delta" else []))
+                    self.assertEqual(payload["depends"]["d"], ["1"])
                     self.assertEqual(payload["clears"], ["c.*", "sf.sn.*"] if version else ["c.*"])
-                    self.assertEqual(len(checksum), kind == "rootfs-image")
+                    self.assertEqual(list(checksum), SUM if kind.startswith("rootfs") else [])
 
     def test_that_spare_something(self):
         for program, kind in [(OWN, kind) for kind in OWN_OPTIONS] + [(COMPAT, "rootfs-image"), *((COMPAT, kind) for kind in SAME)]:
@@ -127,8 +130,8 @@ class EveryOption(Workshop):
                          "out.mender", cwd=self.directory)
             self.assertEqual(result.returncode, 0, result.stderr)
             payload = json.loads(run(OWN, "read", "--json", self.path("out.mender")).stdout)["payloads"][0]
-            self.assertEqual((payload["provides"], payload["clears"]),
-                             ({}, ["*mender-docker-compose.*"] if kind == "docker-compose" else None))
+            self.assertEqual((list(payload["provides"]), payload["clears"]),
+                             (SUM if kind == "rootfs-delta" else [], ["*mender-docker-compose.*"] if kind == "docker-compose" else None))
 
     def test_generators_are_found(self):
         for arguments in (["write", "mine", "-n", "r", "-t", "b", "-o", "out.mender"], ["schema"]):

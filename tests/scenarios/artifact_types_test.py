@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
 """The options that only one payload type has: what they put into the payload."""
+import hashlib
+import os
+import shutil
+import subprocess
 import tarfile
 
 import scenario
@@ -55,6 +59,40 @@ class Types(Workshop):
         self.make("odd-overlay/a\nb", "")
         refused = self.write("dir-overlay", "odd-overlay", "--dest-dir", "/srv", code=64)
         self.assertIn("line feed", refused.stderr)
+
+    def test_delta_of_two_root_images(self):
+        scenario.need("rdiff")
+        old = os.urandom(3 << 20)
+        new = old[:1 << 20] + b"changed" + old[1 << 20:2 << 20]
+        for name, content in (("old.img", old), ("new.img", new)):
+            with open(self.path(name), "wb") as file:
+                file.write(content)
+        payload = self.show("rootfs-delta", "new.img", "--from", "old.img")["payloads"][0]
+        sums = [hashlib.sha256(image).hexdigest() for image in (old, new)]
+        self.assertEqual(payload["provides"]["rootfs-image.checksum"], sums[1])
+        self.assertEqual(payload["depends"], {"rootfs-image.checksum": [sums[0]]})
+        self.assertEqual(payload["meta_data"], {"from": {"size": len(old), "sha256": sums[0]},
+                                                "to": {"size": len(new), "sha256": sums[1]}})
+        [[_, delta, _]] = self.unpack()
+        self.assertLess(os.path.getsize(delta), 20000)
+        subprocess.run(["rdiff", "patch", self.path("old.img"), delta, self.path("patched")], check=True)
+        with open(self.path("patched"), "rb") as file:
+            self.assertEqual(file.read(), new)
+
+    def without(self, program):
+        """A PATH that has everything but that."""
+        directory = self.path("without")
+        os.makedirs(directory, exist_ok=True)
+        for name in ("sh", "mkdir", "sha256sum", "cut", "stat", "printf"):
+            if name != program and not os.path.exists(os.path.join(directory, name)):
+                os.symlink(shutil.which(name), os.path.join(directory, name))
+        return directory
+
+    def test_delta_that_cannot_be_made(self):
+        self.assertIn("rdiff is missing; install the package rdiff",
+                      self.write("rootfs-delta", "payload.img", "--from", "app.conf", code=1,
+                                 env={**os.environ, "PATH": self.without("rdiff")}).stderr)
+        self.assertIn("--from", self.write("rootfs-delta", "payload.img", code=64).stderr)
 
     def test_boot_loader(self):
         meta_data, files = self.made("bootloader", "app.conf", "--area", "main", "--loader-version", "2026.01",

@@ -1,0 +1,211 @@
+#include "modules/rootfs-image/delta.hpp"
+
+#include <fcntl.h>
+#include <librsync.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "patchbay/dynamic_library.hpp"
+#include "patchbay/fd.hpp"
+#include "sdk/slot/sha256.hpp"
+
+namespace patchbay::rootfs_image {
+namespace {
+
+using module::Done;
+using module::Error;
+using module::Result;
+using module::Status;
+using nlohmann::json;
+
+constexpr std::size_t kPiece = 512UL * 1024;
+
+Result<DeltaRequest::Image> image_of(const json& meta_data, const char* key) {
+  const auto wrong = [key](const std::string& what) {
+    return Error{std::string{"the meta-data of a rootfs-delta needs \""} + key +
+                 R"(": {"size": BYTES, "sha256": "..."}; )" + what};
+  };
+  if (!meta_data.is_object() || !meta_data.contains(key) || !meta_data[key].is_object())
+    return wrong("it has none");
+  const auto& object = meta_data[key];
+  const auto size = object.find("size");
+  const auto sum = object.find("sha256");
+  if (size == object.end() || !size->is_number_unsigned()) return wrong("its size is no number");
+  if (sum == object.end() || !sum->is_string()) return wrong("its sha256 is no text");
+  DeltaRequest::Image image{size->get<std::uint64_t>(), sum->get<std::string>()};
+  const bool is_sum = image.sum.size() == 64 &&
+                      image.sum.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!is_sum) return wrong("its sha256 is '" + image.sum.substr(0, 80) + "'");
+  if (image.size == 0) return wrong("its size is 0");
+  return image;
+}
+
+/// The image at the beginning of a device that is in use.
+class OldImage {
+ public:
+  static Result<OldImage> open(const slot::SlotDevice& device, std::uint64_t size) {
+    module::Fd fd{::open(device.path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!fd) return Error::from_errno(errno, "open " + device.path);
+    return OldImage{device, size, std::move(fd)};
+  }
+  /// As many bytes as there are, up to all of `bytes`.
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes, std::uint64_t offset) const {
+    const auto wanted = offset < size_ ? std::min<std::uint64_t>(bytes.size(), size_ - offset) : 0;
+    std::size_t done = 0;
+    while (done < wanted) {
+      const auto count = ::pread(fd_.get(), bytes.data() + done, wanted - done,
+                                 static_cast<off_t>(start_ + offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return Error::from_errno(errno, "read " + path_);
+      if (count == 0) return Error{path_ + " ends at byte " + std::to_string(offset + done)};
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+ private:
+  OldImage(const slot::SlotDevice& device, std::uint64_t size, module::Fd fd)
+      : path_{device.path}, start_{device.start}, size_{size}, fd_{std::move(fd)} {}
+
+  std::string path_;
+  std::uint64_t start_;
+  std::uint64_t size_;
+  module::Fd fd_;
+};
+
+struct LibRsync {
+  static Result<LibRsync> load() {
+    auto library = module::DynamicLibrary::open("librsync.so.2");
+    if (!library)
+      return Error{"a delta needs librsync, which cannot be loaded (" + library.error().message() +
+                   "); install the package librsync2"};
+    LibRsync functions{};
+    library->find("rs_patch_begin", functions.patch_begin);
+    library->find("rs_job_iter", functions.job_iter);
+    library->find("rs_job_free", functions.job_free);
+    library->find("rs_strerror", functions.strerror);
+    library->find("rs_trace_set_level", functions.trace_set_level);
+    PATCHBAY_CHECK(library->all_found());
+    functions.trace_set_level(RS_LOG_CRIT);  // its errors come back to us
+    return functions;
+  }
+
+  decltype(&rs_patch_begin) patch_begin;
+  decltype(&rs_job_iter) job_iter;
+  decltype(&rs_job_free) job_free;
+  decltype(&rs_strerror) strerror;
+  decltype(&rs_trace_set_level) trace_set_level;
+};
+
+/// Applies a delta as it arrives.
+class Patch {
+ public:
+  Patch(const LibRsync& rsync, OldImage old, slot::ImageSource delta)
+      : rsync_{rsync},
+        old_{std::move(old)},
+        delta_{std::move(delta)},
+        arrived_(kPiece),
+        job_{rsync.patch_begin(&Patch::copy, this), rsync.job_free} {}
+  Patch(const Patch&) = delete;
+  Patch& operator=(const Patch&) = delete;
+  ~Patch() = default;
+
+  /// The next bytes of the new image; 0 at its end.
+  Result<std::size_t> read(std::span<std::byte> bytes) {
+    buffers_.next_out = reinterpret_cast<char*>(bytes.data());
+    buffers_.avail_out = bytes.size();
+    while (!is_done_ && buffers_.avail_out > 0) {
+      if (buffers_.avail_in == 0 && buffers_.eof_in == 0) PATCHBAY_CHECK(refill());
+      PATCHBAY_CHECK(go_on());
+    }
+    return bytes.size() - buffers_.avail_out;
+  }
+
+ private:
+  Status refill() {
+    PATCHBAY_TRY(const auto count, delta_(arrived_));
+    buffers_.next_in = reinterpret_cast<char*>(arrived_.data());
+    buffers_.avail_in = count;
+    buffers_.eof_in = count == 0 ? 1 : 0;
+    return Done{};
+  }
+
+  Status go_on() {
+    const auto result = rsync_.job_iter(job_.get(), &buffers_);
+    is_done_ = result == RS_DONE;
+    if (result == RS_DONE || result == RS_BLOCKED) return Done{};
+    if (failure_) return *failure_;
+    return Error{std::string{"the delta cannot be applied: "} + rsync_.strerror(result)};
+  }
+
+  /// librsync's: `*count` bytes of the old image at `offset`, or fewer.
+  static rs_result copy(void* self, rs_long_t offset, std::size_t* count, void** buffer) {
+    auto& patch = *static_cast<Patch*>(self);
+    const std::span bytes{static_cast<std::byte*>(*buffer), *count};
+    auto read = patch.old_.read(bytes, static_cast<std::uint64_t>(offset));
+    if (!read) {
+      patch.failure_ = read.error();
+      return RS_IO_ERROR;
+    }
+    *count = *read;
+    return *read == 0 ? RS_INPUT_ENDED : RS_DONE;
+  }
+
+  LibRsync rsync_;
+  OldImage old_;
+  slot::ImageSource delta_;
+  std::vector<std::byte> arrived_;
+  std::unique_ptr<rs_job_t, decltype(&rs_job_free)> job_;
+  rs_buffers_t buffers_{};
+  std::optional<Error> failure_;
+  bool is_done_ = false;
+};
+
+}  // namespace
+
+Result<DeltaRequest> read_delta_request(const module::Context& context) {
+  PATCHBAY_TRY(const auto text, context.meta_data());
+  const auto meta_data = json::parse(text, nullptr, false);
+  DeltaRequest request;
+  PATCHBAY_TRY(request.from, image_of(meta_data, "from"));
+  PATCHBAY_TRY(request.to, image_of(meta_data, "to"));
+  return request;
+}
+
+Status require_image(const slot::SlotDevice& device, const std::string& name,
+                     const DeltaRequest::Image& image) {
+  const std::string otherwise = "; install an artifact with the whole image";
+  if (image.size > device.size)
+    return Error{"the delta was made from an image of " + module::human_size(image.size) +
+                 ", which cannot be that in " + name + " of " + module::human_size(device.size) +
+                 otherwise};
+  PATCHBAY_TRY(const auto old, OldImage::open(device, image.size));
+  slot::Sha256 sha256;
+  std::vector<std::byte> piece(kPiece);
+  for (std::uint64_t at = 0; at < image.size;) {
+    PATCHBAY_TRY(const auto count, old.read(piece, at));
+    sha256.update(std::span{piece}.first(count));
+    at += count;
+  }
+  PATCHBAY_TRY(const auto sum, sha256.finish());
+  if (sum == image.sum) return Done{};
+  return Error{"the delta was made from another image than that in " + name + ", or it has been " +
+               "mounted writable since: its SHA-256 is " + sum + ", not " + image.sum + otherwise};
+}
+
+Result<slot::ImageSource> patched_image(const slot::SlotDevice& device, const DeltaRequest& request,
+                                        slot::ImageSource delta) {
+  PATCHBAY_TRY(const auto rsync, LibRsync::load());
+  PATCHBAY_TRY(auto old, OldImage::open(device, request.from.size));
+  // Shared, because a std::function is copied.
+  const auto patch = std::make_shared<Patch>(rsync, std::move(old), std::move(delta));
+  return slot::ImageSource{[patch](std::span<std::byte> bytes) { return patch->read(bytes); }};
+}
+
+}  // namespace patchbay::rootfs_image

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "patchbay/module.hpp"
+#include "sdk/slot/image_writer.hpp"
+#include "sdk/slot/slot_device.hpp"
+
+/// Payloads of the type `rootfs-delta`: what differs between the image that runs and the new one,
+/// in the format of librsync (rdiff).
+namespace patchbay::rootfs_image {
+
+/// The payload's meta-data; README.md has the keys.
+struct DeltaRequest {
+  struct Image {
+    std::uint64_t size = 0;  ///< bytes
+    std::string sum;         ///< SHA-256 in hex
+  };
+  Image from;  ///< what the running slot begins with
+  Image to;    ///< what comes out
+};
+/// Errors name the key and what it should be.
+module::Result<DeltaRequest> read_delta_request(const module::Context& context);
+
+/// Whether the device begins with that image: reads all of it. `name` is for messages. A root file
+/// system that was mounted writable, if only once, is another image.
+module::Status require_image(const slot::SlotDevice& device, const std::string& name,
+                             const DeltaRequest::Image& image);
+
+/// The new image: what `delta` says, with the parts that it takes from the old one, which lies at
+/// the beginning of `device`. Memory in use is 1 MiB, whatever the sizes. Errors: librsync is
+/// missing, the delta is damaged or was made from something larger.
+module::Result<slot::ImageSource> patched_image(const slot::SlotDevice& device,
+                                                const DeltaRequest& request,
+                                                slot::ImageSource delta);
+
+}  // namespace patchbay::rootfs_image

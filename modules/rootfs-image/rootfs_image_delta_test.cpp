@@ -1,0 +1,224 @@
+#include <gmock/gmock.h>
+
+#include <ostream>
+
+#include "modules/rootfs-image/rootfs_image_fixture_test.hpp"
+#include "sdk/slot/sha256.hpp"
+
+/// Payloads of the type rootfs-delta, made with the real rdiff.
+namespace patchbay::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string sum_of(const std::string& content) {
+  return *slot::sha256_of(content);
+}
+
+std::string described(const std::string& content) {
+  return R"({"size": )" + std::to_string(content.size()) + R"(, "sha256": ")" + sum_of(content) +
+         "\"}";
+}
+
+class RootfsDelta : public RootfsImageBase {
+ protected:
+  void SetUp() override {
+    SKIP_WHERE_IMPOSSIBLE();
+    if (shell("command -v rdiff").exit_code != 0) GTEST_SKIP() << "rdiff is missing";
+    make(BootKind::uboot);
+    old_ = board_->content('A');
+    before_ = board_->content('B');
+    board_->tree().header("payload_type", "rootfs-delta\n");
+    describe(described(old_), described(fresh_));
+  }
+
+  void describe(const std::string& from, const std::string& to) {
+    board_->tree().meta_data(R"({"from": )" + from + R"(, "to": )" + to + "}");
+  }
+  [[nodiscard]] std::string delta(const std::string& from, const std::string& to) const {
+    const auto at = *board_ / "delta-of";
+    write_text(at + ".from", from);
+    write_text(at + ".to", to);
+    const auto made =
+        shell("cd " + (*board_ / "") + " && rdiff -f -b 2048 signature " + at + ".from " + at +
+              ".sig && rdiff -f delta " + at + ".sig " + at + ".to " + at);
+    EXPECT_EQ(made.exit_code, 0) << made.out;
+    return read_text(at);
+  }
+  std::string fails(const std::string& content) {
+    const auto result = board_->download(content);
+    EXPECT_EQ(result.exit_code, 1) << result.err;
+    EXPECT_EQ(board_->call("ArtifactInstall").exit_code, 1) << "an incomplete image was installed";
+    EXPECT_EQ(board_->boot(), "A");
+    EXPECT_TRUE(board_->content('A') == old_);
+    return result.err;
+  }
+
+  std::string old_;
+  std::string before_;
+};
+
+TEST_F(RootfsDelta, GivenDelta_WhenInstalled_ThenTheNewSystemIsWholeAndRuns) {
+  const auto small = delta(old_, fresh_);
+  EXPECT_LT(small.size(), fresh_.size() * 3 / 4);
+
+  board_->install(small);
+
+  EXPECT_TRUE(board_->content('B') == fresh_);
+  EXPECT_TRUE(board_->content('A') == old_);
+  ASSERT_EQ(board_->reboot(), 'B');
+  succeed("ArtifactVerifyReboot");
+  succeed("ArtifactCommit");
+  succeed("Cleanup");
+  EXPECT_EQ(board_->boot(), "B");
+}
+
+TEST_F(RootfsDelta, GivenDelta_WhenRolledBack_ThenTheOldSystemRuns) {
+  board_->install(delta(old_, fresh_));
+  ASSERT_EQ(board_->reboot(), 'B');
+  succeed("ArtifactRollback");
+  EXPECT_EQ(board_->reboot(), 'A');
+  EXPECT_TRUE(board_->content('A') == old_);
+}
+
+TEST_F(RootfsDelta, GivenDeltaToTheSameImage_ThenItIsThere) {
+  describe(described(old_), described(old_));
+  ASSERT_EQ(board_->download(delta(old_, old_)).exit_code, 0);
+  EXPECT_TRUE(board_->content('B') == old_);
+}
+
+TEST_F(RootfsDelta, GivenAnImageSmallerThanItsSlot_ThenWhatIsBehindItStays) {
+  const auto from = old_.substr(0, 5000000);
+  const auto to = fresh_.substr(0, 3000001);
+  describe(described(from), described(to));
+  const auto result = board_->download(delta(from, to));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(board_->content('B') == to + before_.substr(to.size()));
+}
+
+TEST_F(RootfsDelta, GivenAnotherImageInTheRunningSlot_ThenNothingIsFetchedOrWritten) {
+  describe(described(fresh_), described(old_));
+  EXPECT_THAT(fails(delta(fresh_, old_)),
+              AllOf(HasSubstr("made from another image than that in slot A"),
+                    HasSubstr(sum_of(old_) + ", not " + sum_of(fresh_)),
+                    HasSubstr("install an artifact with the whole image")));
+  EXPECT_TRUE(board_->content('B') == before_);
+}
+
+TEST_F(RootfsDelta, GivenAnOldImageLargerThanTheSlot_ThenRefused) {
+  describe(R"({"size": 8388609, "sha256": ")" + sum_of(old_) + "\"}", described(fresh_));
+  EXPECT_THAT(fails("x"), HasSubstr("which cannot be that in slot A"));
+}
+
+TEST_F(RootfsDelta, GivenANewImageLargerThanTheSlot_ThenRefusedBeforeTheFirstByte) {
+  describe(described(old_), R"({"size": 8388609, "sha256": ")" + sum_of(fresh_) + "\"}");
+  EXPECT_THAT(fails(delta(old_, fresh_ + "x")), HasSubstr("has only 8388608"));
+  EXPECT_TRUE(board_->content('B') == before_);
+}
+
+TEST_F(RootfsDelta, GivenADeltaThatIsNone_ThenRefused) {
+  const auto good = delta(old_, fresh_);
+  for (const auto& content :
+       {std::string{}, std::string{"nonsense"}, std::string(100000, '\0'),
+        good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good.substr(0, 4)}) {
+    board_->next_update();
+    EXPECT_THAT(fails(content), HasSubstr("the delta cannot be applied")) << content.size();
+  }
+}
+
+TEST_F(RootfsDelta, GivenADeltaWithMoreBehindItsEnd_ThenTheImageIsWhole) {
+  const auto result = board_->download(delta(old_, fresh_) + "more");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(board_->content('B') == fresh_);
+}
+
+TEST_F(RootfsDelta, GivenADeltaOfMoreThanTheOldImage_ThenItReadsNothingBehindThat) {
+  const auto from = old_.substr(0, 1000000);
+  describe(described(from), described(old_));
+  EXPECT_THAT(fails(delta(old_, old_)), HasSubstr("the delta cannot be applied"));
+}
+
+TEST_F(RootfsDelta, GivenADeltaToAnotherImage_ThenRefused) {
+  auto other = fresh_;
+  other[4000000] = static_cast<char>(other[4000000] + 1);
+  EXPECT_THAT(fails(delta(old_, other)), HasSubstr("makes an image with the SHA-256 " +
+                                                   sum_of(other) + ", not " + sum_of(fresh_)));
+}
+
+TEST_F(RootfsDelta, GivenADeltaToAnImageOfAnotherSize_ThenRefused) {
+  EXPECT_THAT(fails(delta(old_, fresh_.substr(0, 4096))),
+              HasSubstr("announced with 8388608 bytes, and ended after 4096"));
+  board_->next_update();
+  describe(described(old_), described(fresh_.substr(0, 4096)));
+  EXPECT_THAT(fails(delta(old_, fresh_)), HasSubstr("announced with 4096 bytes, and ended after"));
+}
+
+TEST_F(RootfsDelta, GivenNoDelta_ThenRefused) {
+  const PayloadFeeder feeder{board_->tree(), {}};
+  const auto result = board_->call("DownloadWithFileSizes");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("the payload has no file"));
+}
+
+TEST_F(RootfsDelta, GivenPlan_ThenItSaysWhatItTakes) {
+  EXPECT_THAT(answer("Plan"), HasSubstr("write what differs from slot A"));
+}
+
+TEST_F(RootfsDelta, GivenTwoSystems_WhenUpdatedThereAndBackByDeltas_ThenBothRun) {
+  board_->install(delta(old_, fresh_));
+  ASSERT_EQ(board_->reboot(), 'B');
+  succeed("ArtifactCommit");
+  succeed("Cleanup");
+  board_->next_update();
+  const auto newer = board_->image("the system after it");
+  describe(described(fresh_), described(newer));
+  board_->install(delta(fresh_, newer));
+  EXPECT_TRUE(board_->content('A') == newer);
+  ASSERT_EQ(board_->reboot(), 'A');
+  succeed("ArtifactCommit");
+}
+
+struct BadMetaData {
+  const char* name;
+  std::string text;
+  const char* says;
+  friend void PrintTo(const BadMetaData& row, std::ostream* out) { *out << row.name; }
+};
+
+class RootfsDeltaMetaData : public RootfsDelta,
+                            public ::testing::WithParamInterface<BadMetaData> {};
+
+const std::string kSum(64, 'a');
+const std::string kGood = R"({"size": 4096, "sha256": ")" + kSum + "\"}";
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, RootfsDeltaMetaData,
+    ::testing::Values(
+        BadMetaData{"None", "null", R"("from": {"size")"},
+        BadMetaData{"NoObject", "[1]", "it has none"},
+        BadMetaData{"NoFrom", R"({"to": )" + kGood + "}", R"(needs "from")"},
+        BadMetaData{"NoTo", R"({"from": )" + kGood + "}", R"(needs "to")"},
+        BadMetaData{"Text", R"({"from": "x", "to": )" + kGood + "}", "it has none"},
+        BadMetaData{"NoSize", R"({"from": {"sha256": ")" + kSum + R"("}})",
+                    "its size is no number"},
+        BadMetaData{"Negative", R"({"from": {"size": -1, "sha256": ")" + kSum + R"("}})",
+                    "its size is no number"},
+        BadMetaData{"Zero", R"({"from": {"size": 0, "sha256": ")" + kSum + R"("}})",
+                    "its size is 0"},
+        BadMetaData{"NoSum", R"({"from": {"size": 1}})", "its sha256 is no text"},
+        BadMetaData{"OtherSum", R"({"from": {"size": 1, "sha256": "ABC"}})", "its sha256 is 'ABC'"},
+        BadMetaData{"Huge",
+                    R"({"from": {"size": 18446744073709551615, "sha256": ")" + kSum +
+                        R"("}, "to": )" + kGood + "}",
+                    "cannot be that in slot A"}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+TEST_P(RootfsDeltaMetaData, GivenWrong_WhenDownloaded_ThenItSaysWhatIsNeeded) {
+  board_->tree().meta_data(GetParam().text);
+  EXPECT_THAT(fails("x"), HasSubstr(GetParam().says));
+  EXPECT_TRUE(board_->content('B') == before_);
+}
+
+}  // namespace
+}  // namespace patchbay::testing
