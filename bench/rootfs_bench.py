@@ -24,6 +24,7 @@ import install_bench
 from install_bench import existing, say
 
 MEMORY = pathlib.Path("/dev/shm")
+SOURCES = pathlib.Path(__file__).resolve().parent.parent
 SWUPDATE_SLEEP = 1.0
 COMPRESSIONS = ("none", "gzip", "zstd")
 SWUPDATE_NAMES = {"none": "", "gzip": 'compressed = "zlib";', "zstd": 'compressed = "zstd";'}
@@ -52,12 +53,17 @@ class RootfsBench(install_bench.Bench):
         self.loops.append(device)
         return device
 
+    def make_slot_a(self):
+        """What runs; nothing of it counts."""
+        device = self.loop("a", 16)
+        run("mke2fs", "-q", "-t", "ext4", device)
+        return device
+
     def prepare_device(self):
-        self.slot_a = self.loop("a", 16)
+        self.slot_a = self.make_slot_a()
         self.slot_b = self.loop("b", self.options.size + 16)
-        run("mke2fs", "-q", "-t", "ext4", self.slot_a)
         (self.work / "root").mkdir()
-        run("mount", self.slot_a, self.work / "root")
+        run("mount", "-o", "ro", self.slot_a, self.work / "root")
         state = self.work / "boot.env"
         tools = self.work / "tools"
         tools.mkdir()
@@ -106,7 +112,10 @@ class RootfsBench(install_bench.Bench):
     # --- the image, in everybody's wrapping ---
 
     def prepare_image(self):
-        self.rootfs = self.image(self.options.size)
+        self.prepare_image_of(self.image(self.options.size))
+
+    def prepare_image_of(self, path):
+        self.rootfs = path
         self.size = self.rootfs.stat().st_size
         self.other = self.memory / "other"
         content = self.rootfs.read_bytes()
@@ -134,16 +143,22 @@ class RootfsBench(install_bench.Bench):
         return path
 
     def swu(self, compression):
-        folder = self.memory / "swu"
-        folder.mkdir(exist_ok=True)
-        image = folder / "image"
+        image = self.memory / "compressed"
         tool = {"none": "cat", "gzip": "gzip -6", "zstd": "zstd -3"}[compression]
         run("sh", "-c", f"{tool} < {self.rootfs} > {image}")
-        digest = run("sha256sum", image)[:64]
+        path = self.swu_of(image, f'type = "raw"; {SWUPDATE_NAMES[compression]}')
+        image.unlink()
+        return path
+
+    def swu_of(self, content, properties):
+        folder = self.memory / "swu"
+        folder.mkdir(exist_ok=True)
+        shutil.copy(content, folder / "image")
+        digest = run("sha256sum", folder / "image")[:64]
         (folder / "sw-description").write_text(
             'software = { version = "1"; hardware-compatibility: ["1.0"]; images: ({ '
-            f'filename = "image"; device = "{self.slot_b}"; type = "raw"; '
-            f'installed-directly = true; sha256 = "{digest}"; {SWUPDATE_NAMES[compression]} }}); }}\n')
+            f'filename = "image"; device = "{self.slot_b}"; installed-directly = true; '
+            f'sha256 = "{digest}"; {properties} }}); }}\n')
         run("openssl", "cms", "-sign", "-in", folder / "sw-description", "-out",
             folder / "sw-description.sig", "-signer", self.work / "cert", "-inkey",
             self.work / "key", "-outform", "DER", "-nosmimecap", "-binary")
@@ -286,16 +301,16 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def main(arguments):
+def main(arguments, kind=RootfsBench):
     options = parse(arguments)
     if os.geteuid() != 0:
         raise SystemExit("bench: loop devices need root")
     if "PATCHBAY_BENCH_MOUNTS" not in os.environ:
         os.environ["PATCHBAY_BENCH_MOUNTS"] = "own"
-        os.execvp("unshare", ["unshare", "--mount", sys.executable, __file__, *arguments])
+        os.execvp("unshare", ["unshare", "--mount", sys.executable, sys.argv[0], *arguments])
     # Ended from outside, it gives its loop devices back all the same.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    bench = RootfsBench(options)
+    bench = kind(options)
     try:
         facts = install_bench.machine(bench)
         bench.run()

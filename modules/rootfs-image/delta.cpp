@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -46,37 +47,75 @@ Result<DeltaRequest::Image> image_of(const json& meta_data, const char* key) {
   return image;
 }
 
-/// The image at the beginning of a device that is in use.
+struct Free {
+  void operator()(std::byte* bytes) const { std::free(bytes); }
+};
+
+/// The image at the beginning of a device that is in use. Read past the page cache: there, a
+/// mounted file system has its superblock and that of its journal as it would write them, which on
+/// a read-only mount it never does.
 class OldImage {
  public:
   static Result<OldImage> open(const slot::SlotDevice& device, std::uint64_t size) {
-    module::Fd fd{::open(device.path.c_str(), O_RDONLY | O_CLOEXEC)};
+    module::Fd fd{::open(device.path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC)};
+    // UBI volumes and some file systems know no such thing, and have no such cache.
+    if (!fd && errno == EINVAL) fd = module::Fd{::open(device.path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!fd) return Error::from_errno(errno, "open " + device.path);
     return OldImage{device, size, std::move(fd)};
   }
   /// As many bytes as there are, up to all of `bytes`.
-  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes, std::uint64_t offset) const {
-    const auto wanted = offset < size_ ? std::min<std::uint64_t>(bytes.size(), size_ - offset) : 0;
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes, std::uint64_t offset) {
     std::size_t done = 0;
-    while (done < wanted) {
-      const auto count = ::pread(fd_.get(), bytes.data() + done, wanted - done,
-                                 static_cast<off_t>(start_ + offset + done));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return Error::from_errno(errno, "read " + path_);
-      if (count == 0) return Error{path_ + " ends at byte " + std::to_string(offset + done)};
-      done += static_cast<std::size_t>(count);
+    while (done < bytes.size() && offset + done < size_) {
+      const auto rest = std::min<std::uint64_t>(bytes.size() - done, size_ - offset - done);
+      PATCHBAY_TRY(const auto piece, piece_at(offset + done, rest));
+      std::copy(piece.begin(), piece.end(), bytes.begin() + static_cast<std::ptrdiff_t>(done));
+      done += piece.size();
     }
     return done;
   }
 
  private:
+  static constexpr std::uint64_t kAlignment = 4096;
+  static constexpr std::uint64_t kLeast = 64UL * 1024;
+
   OldImage(const slot::SlotDevice& device, std::uint64_t size, module::Fd fd)
-      : path_{device.path}, start_{device.start}, size_{size}, fd_{std::move(fd)} {}
+      : path_{device.path},
+        start_{device.start},
+        size_{size},
+        fd_{std::move(fd)},
+        buffer_{static_cast<std::byte*>(std::aligned_alloc(kAlignment, kPiece))} {}
+
+  /// Some of the `count` bytes from `offset` on, at least one. What was read before is there: a
+  /// delta takes one block of zeros for all of them.
+  Result<std::span<const std::byte>> piece_at(std::uint64_t offset, std::uint64_t count) {
+    if (offset < at_ || offset >= at_ + have_) PATCHBAY_CHECK(read_around(offset, count));
+    const auto skipped = static_cast<std::size_t>(offset - at_);
+    const auto some = std::min<std::uint64_t>(have_ - skipped, count);
+    return std::span<const std::byte>{buffer_.get() + skipped, static_cast<std::size_t>(some)};
+  }
+
+  Status read_around(std::uint64_t offset, std::uint64_t count) {
+    at_ = offset / kAlignment * kAlignment;
+    const auto rounded = (offset - at_ + count + kAlignment - 1) / kAlignment * kAlignment;
+    const auto wanted = std::clamp<std::uint64_t>(rounded, kLeast, kPiece);
+    ssize_t got = 0;
+    do {
+      got = ::pread(fd_.get(), buffer_.get(), wanted, static_cast<off_t>(start_ + at_));
+    } while (got < 0 && errno == EINTR);
+    have_ = got < 0 ? 0 : static_cast<std::size_t>(got);
+    if (got < 0) return Error::from_errno(errno, "read " + path_);
+    if (at_ + have_ <= offset) return Error{path_ + " ends at byte " + std::to_string(offset)};
+    return Done{};
+  }
 
   std::string path_;
   std::uint64_t start_;
   std::uint64_t size_;
   module::Fd fd_;
+  std::unique_ptr<std::byte, Free> buffer_;
+  std::uint64_t at_ = 0;  // what the buffer has
+  std::size_t have_ = 0;
 };
 
 struct LibRsync {
@@ -185,7 +224,7 @@ Status require_image(const slot::SlotDevice& device, const std::string& name,
     return Error{"the delta was made from an image of " + module::human_size(image.size) +
                  ", which cannot be that in " + name + " of " + module::human_size(device.size) +
                  otherwise};
-  PATCHBAY_TRY(const auto old, OldImage::open(device, image.size));
+  PATCHBAY_TRY(auto old, OldImage::open(device, image.size));
   slot::Sha256 sha256;
   std::vector<std::byte> piece(kPiece);
   for (std::uint64_t at = 0; at < image.size;) {

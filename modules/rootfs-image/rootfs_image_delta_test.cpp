@@ -179,6 +179,36 @@ TEST_F(RootfsDelta, GivenTwoSystems_WhenUpdatedThereAndBackByDeltas_ThenBothRun)
   succeed("ArtifactCommit");
 }
 
+// The kernel changes the journal's superblock when it mounts a file system, read-only or not; of a
+// read-only one that stays in the page cache.
+TEST_F(RootfsDelta, GivenAMountedFileSystemWithAJournal_ThenWhatIsOnTheDeviceCounts) {
+  const auto file = *board_ / "journaled";
+  ASSERT_EQ(shell("mke2fs -q -t ext4 -b 1024 -O has_journal -J size=1 " + file + " 8M").exit_code,
+            0);
+  const auto journaled = read_text(file);
+  board_->tree().header("payload_type", "rootfs-image\n");
+  board_->install(journaled);
+  ASSERT_EQ(board_->reboot(), 'B');
+  succeed("ArtifactCommit");
+  succeed("Cleanup");
+  board_->next_update();
+  board_->tree().header("payload_type", "rootfs-delta\n");
+  describe(described(journaled), described(fresh_));
+
+  board_->install(delta(journaled, fresh_));
+
+  EXPECT_TRUE(board_->content('A') == fresh_);
+}
+
+// A delta takes the one block of zeros for all of them; that is not read each time.
+TEST_F(RootfsDelta, GivenMostlyZeros_ThenTheNewSystemIsWhole) {
+  std::string sparse(TestBoard::kSlotSize, '\0');
+  sparse.replace(3000000, 100000, fresh_, 0, 100000);
+  describe(described(old_), described(sparse));
+  ASSERT_EQ(board_->download(delta(old_, sparse)).exit_code, 0);
+  EXPECT_TRUE(board_->content('B') == sparse);
+}
+
 struct BadMetaData {
   const char* name;
   std::string text;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "modules/rootfs-image/board_rig.hpp"
+#include "sdk/slot/sha256.hpp"
 #include "tests/support/module_tree_mender.hpp"
 
 namespace patchbay::testing {
@@ -59,6 +60,38 @@ TEST_F(RootfsImageUnderMender, GivenNewSystemFellBack_WhenCommitted_ThenFailsAnd
 
   EXPECT_NE(committed.exit_code, 0);
   EXPECT_EQ(board_->boot(), "A");
+}
+
+// A delta is a type of its own, which that client hands to the module as it is.
+TEST(RootfsDeltaUnderMender, GivenDelta_WhenInstalledRebootedAndCommitted_ThenNewSlotIsKept) {
+  if (const auto why = TestBoard::missing(); !why.empty()) GTEST_SKIP() << why;
+  if (shell("command -v rdiff").exit_code != 0) GTEST_SKIP() << "rdiff is missing";
+  TestBoard board{BootKind::uboot};
+  const auto old = board.content('A');
+  const auto fresh = board.image("the new system");
+  write_text(board / "old", old);
+  write_text(board / "new", fresh);
+  const auto made = shell("cd " + (board / "") +
+                          " && rdiff signature old sums && rdiff delta sums new image.rdiff");
+  ASSERT_EQ(made.exit_code, 0) << made.out;
+  const auto of = [](const std::string& image) {
+    return R"({"size": )" + std::to_string(image.size()) + R"(, "sha256": ")" +
+           *slot::sha256_of(image) + "\"}";
+  };
+  ::setenv("MENDER_CONF_DIR", (board / "etc").c_str(), 1);
+  MenderDevice device{PATCHBAY_MODULE_PROGRAM, "rootfs-delta"};
+  device.write_artifact("rootfs-delta", {board / "image.rdiff"},
+                        R"({"from": )" + of(old) + R"(, "to": )" + of(fresh) + "}");
+
+  const auto installed = device.mender("install " + device.artifact());
+  ASSERT_EQ(installed.exit_code, 0) << installed.out;
+  ASSERT_TRUE(board.content('B') == fresh);
+  ASSERT_EQ(board.reboot(), 'B');
+  const auto committed = device.mender("commit");
+
+  EXPECT_EQ(committed.exit_code, 0) << committed.out;
+  EXPECT_EQ(board.boot(), "B");
+  ::unsetenv("MENDER_CONF_DIR");
 }
 
 }  // namespace

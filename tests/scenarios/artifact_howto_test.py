@@ -44,12 +44,16 @@ class Pages(tool.Case):
     def test_rootfs_delta(self):
         scenario.need("rdiff", "mke2fs")
         self.key("private")
-        delta, image = blocks("rootfs-delta.md")
+        delta, bootstrap, image = blocks("rootfs-delta.md")
         for name, text in (("release-1.ext4", "old"), ("release-2.ext4", "new")):
             self.file("root/etc/version", text)
             self.paste(image)
             os.rename(self.path("release.ext4"), self.path(name))
+        self.paste(bootstrap)
+        known = self.read("bootstrap.mender")["payloads"][0]["provides"]
         self.paste(re.sub(r"^sudo apt .*\n", "", delta))
+        self.assertEqual(self.read("release-2.mender")["payloads"][0]["depends"]["rootfs-image.checksum"],
+                         [known["rootfs-image.checksum"]])
         self.assertLess(os.path.getsize(self.path("release-2.mender")), 100000)
         self.assertEqual(self.read("release-2.mender")["payloads"][0]["type"], "rootfs-delta")
 
