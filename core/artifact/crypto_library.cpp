@@ -9,8 +9,6 @@
 namespace patchbay::artifact {
 namespace {
 
-constexpr const char* kFileName = "libcrypto.so.3";
-
 Error cannot_use(const std::string& why) {
   return Error{ErrorCode::unsupported, "checksums and signatures need a library: " + why +
                                            "; install libssl3 (3.0 or later)"};
@@ -79,7 +77,7 @@ Result<CryptoLibrary> load_crypto_library(const char* file_name) {
 }
 
 Result<const CryptoLibrary*> crypto_library() {
-  static const Result<CryptoLibrary> library = load_crypto_library(kFileName);
+  static const Result<CryptoLibrary> library = load_crypto_library(kCryptoLibrary);
   if (!library) return Error{library.error()};
   return &library.value();
 }

@@ -22,9 +22,11 @@
 
 /// OpenSSL's libcrypto, loaded for the first sum or signature. Linking to it would make every start
 /// of the client go through its twenty thousand relocations, those that only commit or answer what
-/// is installed too. Internal to core/artifact; what signs artifacts (signer.cpp, token_key.cpp) is
-/// not part of the client and links to it, which is then the library that is found here.
+/// is installed too. Internal to core/artifact; what signs artifacts (signer.cpp) is not part of
+/// the client and links to it, which is then the library that is found here.
 namespace patchbay::artifact {
+
+inline constexpr const char* kCryptoLibrary = "libcrypto.so.3";
 
 /// The functions that checking, and signing requests, need, under OpenSSL's names in lower case.
 struct CryptoLibrary {

@@ -3,6 +3,9 @@
 #include <optional>
 #include <utility>
 
+#include "core/artifact/signature.hpp"
+#include "core/artifact/token_key.hpp"
+
 namespace patchbay::artifact {
 namespace {
 
@@ -84,6 +87,12 @@ Result<PrivateKey> decode_private_key(const std::string& name, const std::string
   return checked(*crypto, std::move(key));
 }
 
+Result<PrivateKey> private_key_in(const Token& token, const PassPhrase& pin) {
+  PB_TRY(auto key, load_token_key(token, KeyHalf::secret, pin));
+  PB_TRY(const CryptoLibrary* crypto, crypto_library());
+  return checked(*crypto, std::move(key));
+}
+
 Result<std::vector<unsigned char>> signature_of(const PrivateKey& key, std::string_view message) {
   const CryptoLibrary& crypto = *key.crypto;
   const EVP_MD* digest = digest_for(crypto, key.traits.kind);
@@ -100,6 +109,16 @@ Result<std::vector<unsigned char>> signature_of(const PrivateKey& key, std::stri
   if (!good) return Error{ErrorCode::io, "cannot sign: " + last_openssl_error(crypto)};
   signature.resize(size);
   return signature;
+}
+
+Status check_signature(const PrivateKey& key, std::string_view message,
+                       const std::string& signature) {
+  PB_TRY(std::string half, public_pem_of(*key.crypto, key.key.get()));
+  PB_TRY(const Keyring keyring, Keyring::load({{"public half", std::move(half)}}));
+  if (keyring.verify(as_bytes(message), signature, {})) return Done{};
+  return Error{ErrorCode::integrity,
+               "its public half does not verify what it signs; in a token, give each key pair its "
+               "own id"};
 }
 
 Result<std::string> public_pem_of(const CryptoLibrary& crypto, EVP_PKEY* key) {

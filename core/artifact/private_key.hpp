@@ -27,8 +27,16 @@ Result<PrivateKey> checked(const CryptoLibrary& crypto, OpenSslPtr<EVP_PKEY> key
 Result<PrivateKey> decode_private_key(const std::string& name, const std::string& pem,
                                       const PassPhrase& pass_phrase);
 
+/// In a token. Errors: as SigningKey::from_token().
+Result<PrivateKey> private_key_in(const Token& token, const PassPhrase& pin);
+
 /// As OpenSSL makes it: ECDSA as DER.
 Result<std::vector<unsigned char>> signature_of(const PrivateKey& key, std::string_view message);
+
+/// Whether its public half verifies `signature` (in base64) of `message`. A token that holds a
+/// public key of another pair under the same id signs, but to no avail. Error: integrity.
+Status check_signature(const PrivateKey& key, std::string_view message,
+                       const std::string& signature);
 
 /// SubjectPublicKeyInfo. Error: unsupported, when the key (of a token) does not tell it.
 Result<std::string> public_pem_of(const CryptoLibrary& crypto, EVP_PKEY* key);

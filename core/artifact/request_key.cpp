@@ -2,12 +2,22 @@
 
 #include "core/artifact/base64.hpp"
 #include "core/artifact/private_key.hpp"
+#include "core/artifact/token_key.hpp"
 #include "core/base/bytes.hpp"
 
 namespace patchbay::artifact {
 namespace {
 
 constexpr const char* kNewKey = "new device key";
+
+PassPhrase source_of(const std::string& secret) {
+  if (secret.empty()) return {};
+  return [secret](const std::string&) -> Result<std::string> { return secret; };
+}
+
+std::string what_is(const std::string& name) {
+  return "device key " + printable(name);
+}
 
 }  // namespace
 
@@ -24,12 +34,14 @@ RequestKey::~RequestKey() = default;
 
 Result<RequestKey> RequestKey::from_pem(const std::string& name, const std::string& pem,
                                         const std::string& pass_phrase) {
-  PassPhrase source;
-  if (!pass_phrase.empty()) {
-    source = [&](const std::string&) -> Result<std::string> { return pass_phrase; };
-  }
-  std::string what = "device key " + printable(name);
-  PB_TRY(PrivateKey key, decode_private_key(name, pem, source).context(what));
+  std::string what = what_is(name);
+  PB_TRY(PrivateKey key, decode_private_key(name, pem, source_of(pass_phrase)).context(what));
+  return RequestKey{std::make_unique<State>(State{std::move(what), std::move(key)})};
+}
+
+Result<RequestKey> RequestKey::from_token(const Token& token, const std::string& pin) {
+  std::string what = what_is(name_of(token));
+  PB_TRY(PrivateKey key, private_key_in(token, source_of(pin)).context(what));
   return RequestKey{std::make_unique<State>(State{std::move(what), std::move(key)})};
 }
 
@@ -55,7 +67,9 @@ Result<std::string> RequestKey::public_pem() const {
 
 Result<std::string> RequestKey::sign(std::string_view bytes) const {
   PB_TRY(const auto signature, signature_of(state_->key, bytes).context(state_->what));
-  return encode_base64(std::as_bytes(std::span{signature}));
+  std::string line = encode_base64(std::as_bytes(std::span{signature}));
+  PB_CHECK(check_signature(state_->key, bytes, line).context(state_->what));
+  return line;
 }
 
 }  // namespace patchbay::artifact

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/artifact/token.hpp"
 #include "core/base/result.hpp"
 
 namespace patchbay::artifact {
@@ -19,6 +20,10 @@ class RequestKey {
   static Result<RequestKey> from_pem(const std::string& name, const std::string& pem,
                                      const std::string& pass_phrase = {});
 
+  /// In a token, RSA or ECDSA as above. `pin` is for a token whose URI does not tell it; empty
+  /// means that there is none. Errors: as SigningKey::from_token().
+  static Result<RequestKey> from_token(const Token& token, const std::string& pin = {});
+
   /// A new Ed25519 pair.
   static Result<RequestKey> generate();
 
@@ -26,7 +31,7 @@ class RequestKey {
   RequestKey& operator=(RequestKey&&) noexcept;
   ~RequestKey();
 
-  /// PKCS#8 ("PRIVATE KEY"), not encrypted, whatever it was read from.
+  /// PKCS#8 ("PRIVATE KEY"), not encrypted, whatever it was read from; not for a key in a token.
   [[nodiscard]] Result<std::string> private_pem() const;
 
   /// SubjectPublicKeyInfo ("PUBLIC KEY"): lines, the last of which ends, too.

@@ -209,5 +209,123 @@ TEST_F(RequestKeyTest, GivenWrongPassPhrase_WhenRead_ThenThatIsSaidAndNotTheSecr
   }
 }
 
+/// Keys of a device in a token of SoftHSM.
+class RequestKeyTokenTest : public RequestKeyTest {
+ protected:
+  static Token token(const std::string& label, const std::string& query = "?pin-value=1234") {
+    return {testing::SoftHsm::uri(label, query), ""};
+  }
+  testing::SoftHsm hsm_{dir_};
+};
+
+TEST_F(RequestKeyTokenTest, GivenKeysMadeInTheToken_WhenSigned_ThenOpensslVerifies) {
+  for (const auto& [type, label] :
+       {std::pair{"rsa:2048", "rsa"}, {"rsa:3072", "rsa3072"}, {"EC:prime256v1", "ec"}}) {
+    SCOPED_TRACE(type);
+    hsm_.make_key(type, label);
+    hsm_.tool("--read-object --type pubkey --label " + std::string{label} + " -o " + path_);
+    run("openssl pkey -pubin -inform DER -in " + path_ + " -out " + dir_ / "want.pem");
+
+    const auto key = RequestKey::from_token(token(label));
+
+    ASSERT_THAT(key, IsOk());
+    const auto public_pem = key->public_pem();
+    EXPECT_THAT(public_pem, IsOkAnd(read_text(dir_ / "want.pem")));
+    const auto signature = key->sign(kRequest);
+    ASSERT_THAT(signature, IsOk());
+    verify(*public_pem, kRequest, *signature);
+  }
+}
+
+TEST_F(RequestKeyTokenTest, GivenWaysToTellThePin_WhenLoaded_ThenEachOpensTheToken) {
+  hsm_.make_key("EC:prime256v1", "ec");
+  write_text(dir_ / "pin", "1234");
+
+  EXPECT_THAT(RequestKey::from_token(token("ec", "?pin-source=file:" + dir_ / "pin")), IsOk());
+  EXPECT_THAT(RequestKey::from_token(token("ec", ""), "1234"), IsOk());
+  EXPECT_THAT(RequestKey::from_token(token("ec", ";pin-value=1234")), IsOk());
+}
+
+TEST_F(RequestKeyTokenTest, GivenNoPin_WhenLoaded_ThenNobodyIsAskedAndThatIsSaid) {
+  hsm_.make_key("EC:prime256v1", "ec");
+
+  EXPECT_THAT(RequestKey::from_token(token("ec", "")),
+              FailsWith(ErrorCode::not_found, HasSubstr("shows no key without a PIN")));
+}
+
+TEST_F(RequestKeyTokenTest, GivenUnusableTokens_WhenLoaded_ThenErrorsNameTheKeyAndSayWhy) {
+  struct Case {
+    Token token;
+    ErrorCode code;
+    std::string message;
+  };
+  hsm_.make_key("EC:prime256v1", "ec");
+  hsm_.make_key("EC:secp256k1", "other");
+  const std::string pin = "?pin-value=1234";
+  for (const auto& [token, code, message] :
+       {Case{{"pkcs11:token=test;object=none" + pin, ""},
+             ErrorCode::not_found,
+             "the token is there, but has no such object"},
+        Case{{"pkcs11:token=gone;object=ec" + pin, ""},
+             ErrorCode::not_found,
+             "no such token is there"},
+        Case{{"pkcs11:token=test;object=ec?pin-source=file:/none", ""},
+             ErrorCode::not_found,
+             "pin-source cannot be read"},
+        Case{{"pkcs11:token=test;object=other" + pin, ""},
+             ErrorCode::unsupported,
+             "other than P-256, P-384, P-521"},
+        Case{{"pkcs11:object=ec" + pin, "", "none"},
+             ErrorCode::unsupported,
+             "OpenSSL has no engine \"none\""},
+        Case{{"/etc/key", "", "pkcs11"}, ErrorCode::invalid_input, "not a PKCS#11 URI"}}) {
+    const std::string name = token.uri.substr(0, token.uri.find('?'));
+    EXPECT_THAT(RequestKey::from_token(token),
+                FailsWith(code, AllOf(HasSubstr("device key " + name + ": "), HasSubstr(message),
+                                      Not(HasSubstr("1234")))));
+  }
+}
+
+TEST_F(RequestKeyTokenTest, GivenAWrongPin_WhenLoaded_ThenThatIsSaidAndNotThePin) {
+  hsm_.make_key("EC:prime256v1", "ec");
+  write_text(dir_ / "pin", "1234\n");
+
+  for (const auto& [query, pin] : {std::pair{"?pin-value=9876", ""}, {"", "9876"}}) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_THAT(
+        RequestKey::from_token(token("ec", query), pin),
+        FailsWith(ErrorCode::denied, AllOf(HasSubstr("device key pkcs11:token=test;object=ec"),
+                                           HasSubstr("refuses the PIN"), Not(HasSubstr("9876")))));
+    EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+  }
+  EXPECT_THAT(RequestKey::from_token(token("ec", "?pin-source=file:" + dir_ / "pin")),
+              FailsWith(ErrorCode::denied, HasSubstr("without an end of line")));
+}
+
+TEST_F(RequestKeyTokenTest, GivenNoEngineForTokens_WhenLoaded_ThenItsPackageIsNamed) {
+  ::setenv("OPENSSL_ENGINES", dir_.path().c_str(), 1);
+
+  EXPECT_THAT(RequestKey::from_token(token("ec")),
+              FailsWith(ErrorCode::unsupported, HasSubstr("libengine-pkcs11-openssl")));
+
+  ::unsetenv("OPENSSL_ENGINES");
+}
+
+TEST_F(RequestKeyTokenTest, GivenTwoPairsWithOneId_WhenSigned_ThenNoWorthlessSignatureIsHandedOut) {
+  hsm_.make_key("EC:prime256v1", "ec", 7);
+  hsm_.make_key("EC:secp384r1", "ec384", 7);
+
+  const auto key = RequestKey::from_token(token("ec384"));
+
+  ASSERT_THAT(key, IsOk());
+  const auto signature = key->sign(kRequest);
+  // Which of the two halves the library pairs with the key depends on the order it finds them in.
+  if (signature) {
+    verify(key->public_pem().value(), kRequest, *signature);
+  } else {
+    EXPECT_THAT(signature.error().message(), HasSubstr("object=ec384"));
+  }
+}
+
 }  // namespace
 }  // namespace patchbay::artifact

@@ -4,7 +4,6 @@
 
 #include "core/artifact/base64.hpp"
 #include "core/artifact/private_key.hpp"
-#include "core/artifact/signature.hpp"
 #include "core/artifact/token_key.hpp"
 
 namespace patchbay::artifact {
@@ -28,21 +27,6 @@ Result<Signature> raw_ecdsa(const Signature& der, std::size_t coordinate) {
   return raw;
 }
 
-/// Without the query, in which the PIN may be.
-std::string name_of(const SigningKey::Token& token) {
-  return token.uri.substr(0, token.uri.find('?'));
-}
-
-/// A token that holds a public key of another pair under the same identity signs, but to no avail.
-Status check_signature(const SigningKey& key, std::string_view manifest, const std::string& line) {
-  PB_TRY(const VerificationKey half, key.public_key());
-  PB_TRY(const Keyring keyring, Keyring::load({half}));
-  if (keyring.verify(as_bytes(manifest), line, {})) return Done{};
-  return Error{ErrorCode::integrity, what(key.name()) +
-                                         ": its public half does not verify what it signs; in a "
-                                         "token, give each key pair its own id"};
-}
-
 }  // namespace
 
 struct SigningKey::State {
@@ -60,10 +44,8 @@ Result<SigningKey> SigningKey::from_pem(std::string name, const std::string& pem
 }
 
 Result<SigningKey> SigningKey::from_token(const Token& token, const PassPhrase& pin) {
-  PB_TRY(auto loaded, load_token_key(token, KeyHalf::secret, pin));
   std::string name = name_of(token);
-  PB_TRY(const CryptoLibrary* crypto, crypto_library());
-  PB_TRY(auto key, checked(*crypto, std::move(loaded)).context(what(name)));
+  PB_TRY(auto key, private_key_in(token, pin).context(what(name)));
   return SigningKey{std::make_shared<State>(State{std::move(name), std::move(key)})};
 }
 
@@ -74,7 +56,7 @@ Result<std::string> SigningKey::sign(std::string_view manifest) const {
     PB_TRY(signature, raw_ecdsa(signature, key.traits.coordinate_bytes).context(what(name())));
   }
   std::string line = encode_base64(std::as_bytes(std::span{signature}));
-  PB_CHECK(check_signature(*this, manifest, line));
+  PB_CHECK(check_signature(key, manifest, line).context(what(name())));
   return line;
 }
 
@@ -85,7 +67,7 @@ Result<VerificationKey> SigningKey::public_key() const {
 }
 
 Result<VerificationKey> SigningKey::public_key_of(const Token& token, const PassPhrase& pin) {
-  PB_TRY(const auto key, load_token_key(token, KeyHalf::open, pin));
+  PB_TRY(const auto key, load_token_key(token, KeyHalf::open, pin).context(what(name_of(token))));
   PB_TRY(const CryptoLibrary* crypto, crypto_library());
   PB_TRY(std::string pem, public_pem_of(*crypto, key.get()).context(what(name_of(token))));
   return parse_verification_key(name_of(token), std::move(pem));

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/artifact/reader.hpp"
+#include "core/artifact/token.hpp"
 #include "core/base/result.hpp"
 
 namespace patchbay::artifact {
@@ -27,12 +28,9 @@ class SigningKey {
   static Result<SigningKey> from_pem(std::string name, const std::string& pem,
                                      const PassPhrase& pass_phrase = {});
 
-  struct Token {
-    std::string uri;     ///< RFC 7512: "pkcs11:token=...;object=..."
-    std::string module;  ///< PKCS#11 library; empty: what p11-kit or PKCS11_MODULE_PATH names
-  };
-  /// In a token, through OpenSSL's engine "pkcs11" (Debian: libengine-pkcs11-openssl). `pin` is
-  /// only asked when the URI has neither pin-value nor pin-source.
+  /// In a token. `pin` is only asked when the URI has neither pin-value nor pin-source. Errors:
+  /// invalid_input (no URI), unsupported (no such engine; another kind of key), denied (wrong PIN),
+  /// not_found (token or key).
   static Result<SigningKey> from_token(const Token& token, const PassPhrase& pin = {});
 
   /// The public half of a key in a token, for verifying.

@@ -4,7 +4,6 @@
 
 #include "core/artifact/openssl_key_test.hpp"
 #include "core/artifact/signature.hpp"
-#include "core/os/file.hpp"
 
 namespace patchbay::artifact {
 namespace {
@@ -109,31 +108,17 @@ TEST_F(SignerTest, GivenPassPhraseThatCannotBeHad_WhenLoaded_ThenThatIsTheErrorA
   EXPECT_EQ(asked, 1);
 }
 
-constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
-
-/// A token of SoftHSM of its own, with keys that are made in it. The library keeps token and login
-/// for the life of the process; CTest gives every test its own.
 class TokenTest : public SignerTest {
  protected:
-  void SetUp() override {
-    ASSERT_TRUE(os::exists(kSoftHsm)) << kSoftHsm << " is missing; Debian package softhsm2";
-    write_text(dir_ / "softhsm2.conf", "directories.tokendir = " + dir_.path() + "\n");
-    ::setenv("SOFTHSM2_CONF", (dir_ / "softhsm2.conf").c_str(), 1);
-    run("softhsm2-util --init-token --free --label test --pin 1234 --so-pin 4321");
-  }
-  void TearDown() override { ::unsetenv("SOFTHSM2_CONF"); }
-
   void make_key(const std::string& type, const std::string& label, int id = 0) {
-    run("pkcs11-tool --module " + std::string{kSoftHsm} +
-        " --login --pin 1234 --keypairgen --key-type " + type + " --label " + label + " --id 0" +
-        std::to_string(id == 0 ? ++keys_ : id));
+    hsm_.make_key(type, label, id);
   }
-  static SigningKey::Token token(const std::string& label, const std::string& query = "") {
-    return {"pkcs11:token=test;object=" + label + ";type=private" + query, kSoftHsm};
+  static Token token(const std::string& label, const std::string& query = "") {
+    return {testing::SoftHsm::uri(label, query), testing::kSoftHsm};
   }
 
  private:
-  int keys_ = 0;
+  testing::SoftHsm hsm_{dir_};
 };
 
 TEST_F(TokenTest, GivenKeysMadeInTheToken_WhenSigned_ThenTheirPublicHalvesVerify) {
@@ -150,7 +135,7 @@ TEST_F(TokenTest, GivenKeysMadeInTheToken_WhenSigned_ThenTheirPublicHalvesVerify
     EXPECT_THAT(verify(*key, *line), IsOk());
     EXPECT_EQ(key->name(), token(label).uri);
     const auto open = SigningKey::public_key_of(
-        {"pkcs11:token=test;object=" + std::string{label} + ";type=public", kSoftHsm});
+        {"pkcs11:token=test;object=" + std::string{label} + ";type=public", testing::kSoftHsm});
     ASSERT_THAT(open, IsOk());
     EXPECT_EQ(open->pem, key->public_key()->pem);
   }
@@ -185,11 +170,11 @@ TEST_F(TokenTest, GivenWrongPinModuleOrUri_WhenLoaded_ThenErrorSaysWhat) {
   make_key("EC:prime256v1", "ec");
 
   EXPECT_THAT(SigningKey::from_token(token("ec"), answer("0000")),
-              FailsWith(ErrorCode::not_found, HasSubstr("the PIN")));
+              FailsWith(ErrorCode::denied, HasSubstr("the token refuses the PIN")));
   EXPECT_THAT(SigningKey::from_token({"pkcs11:object=ec", "/nowhere.so"}),
               FailsWith(ErrorCode::not_found, HasSubstr("the library (/nowhere.so)")));
   EXPECT_THAT(SigningKey::from_token({"file:key", ""}),
-              FailsWith(ErrorCode::invalid_input, HasSubstr("file:key is not a PKCS#11 URI")));
+              FailsWith(ErrorCode::invalid_input, HasSubstr("file:key: not a PKCS#11 URI")));
 }
 
 }  // namespace

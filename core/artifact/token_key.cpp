@@ -8,82 +8,195 @@
 #include <openssl/err.h>
 #include <openssl/ui.h>
 
+#include <algorithm>
+#include <array>
+
 #include "core/artifact/crypto_library.hpp"
+#include "core/base/token_uri.hpp"
+#include "core/os/dynamic_library.hpp"
 
 namespace patchbay::artifact {
 namespace {
 
-struct EngineFree {
-  void operator()(ENGINE* engine) const { ENGINE_free(engine); }
-  void operator()(UI_METHOD* method) const { UI_destroy_method(method); }
+/// The functions of libcrypto for engines; a library built without them is good for all the rest.
+struct EngineLibrary {
+  const CryptoLibrary* crypto = nullptr;
+  decltype(&OPENSSL_init_crypto) init_crypto;
+  decltype(&ERR_peek_error) err_peek_error;
+  decltype(&ENGINE_by_id) engine_by_id;
+  decltype(&ENGINE_free) engine_free;
+  decltype(&ENGINE_init) engine_init;
+  decltype(&ENGINE_finish) engine_finish;
+  decltype(&ENGINE_ctrl_cmd_string) engine_ctrl_cmd_string;
+  decltype(&ENGINE_load_private_key) engine_load_private_key;
+  decltype(&ENGINE_load_public_key) engine_load_public_key;
+  decltype(&UI_create_method) ui_create_method;
 };
-using EnginePtr = std::unique_ptr<ENGINE, EngineFree>;
 
-/// ENGINE_init() and ENGINE_finish() in one scope. Keys loaded meanwhile hold their own reference.
-class StartedEngine {
- public:
-  explicit StartedEngine(ENGINE* engine) : engine_{ENGINE_init(engine) == 1 ? engine : nullptr} {}
-  StartedEngine(const StartedEngine&) = delete;
-  StartedEngine& operator=(const StartedEngine&) = delete;
-  ~StartedEngine() {
-    if (engine_ != nullptr) ENGINE_finish(engine_);
+bool find_all(const os::DynamicLibrary& library, EngineLibrary& engines) {
+  return library.find("OPENSSL_init_crypto", engines.init_crypto) &&
+         library.find("ERR_peek_error", engines.err_peek_error) &&
+         library.find("ENGINE_by_id", engines.engine_by_id) &&
+         library.find("ENGINE_free", engines.engine_free) &&
+         library.find("ENGINE_init", engines.engine_init) &&
+         library.find("ENGINE_finish", engines.engine_finish) &&
+         library.find("ENGINE_ctrl_cmd_string", engines.engine_ctrl_cmd_string) &&
+         library.find("ENGINE_load_private_key", engines.engine_load_private_key) &&
+         library.find("ENGINE_load_public_key", engines.engine_load_public_key) &&
+         library.find("UI_create_method", engines.ui_create_method);
+}
+
+Result<EngineLibrary> engine_library() {
+  EngineLibrary engines{};
+  PB_TRY(engines.crypto, crypto_library());
+  PB_TRY(const auto library, os::DynamicLibrary::open(kCryptoLibrary));
+  if (!find_all(library, engines)) {
+    return Error{ErrorCode::unsupported,
+                 std::string{kCryptoLibrary} + " was built without engines"};
   }
-  explicit operator bool() const { return engine_ != nullptr; }
+  return engines;
+}
+
+/// An engine that was found and is started. Keys loaded meanwhile hold their own reference.
+class Engine {
+ public:
+  Engine(const EngineLibrary& library, const std::string& name)
+      : library_{library}, engine_{library.engine_by_id(name.c_str())} {}
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine() {
+    if (started_) library_.engine_finish(engine_);
+    library_.engine_free(engine_);
+  }
+
+  [[nodiscard]] bool found() const { return engine_ != nullptr; }
+  bool start() { return started_ = library_.engine_init(engine_) == 1; }
+
+  enum class Command : std::uint8_t { required, optional };
+  bool control(const char* name, const std::string& value, Command kind) {
+    const int optional = kind == Command::optional ? 1 : 0;
+    const char* const text = value.empty() ? nullptr : value.c_str();
+    return library_.engine_ctrl_cmd_string(engine_, name, text, optional) == 1;
+  }
+
+  OpenSslPtr<EVP_PKEY> load(const std::string& uri, KeyHalf half) {
+    // An empty dialogue: a token that wants a PIN which was not given fails instead of asking. For
+    // good, as an engine may turn to it again when the key signs.
+    static UI_METHOD* const silent = library_.ui_create_method("patchbay");
+    const auto load = half == KeyHalf::secret ? library_.engine_load_private_key
+                                              : library_.engine_load_public_key;
+    return OpenSslPtr<EVP_PKEY>{load(engine_, uri.c_str(), silent, nullptr)};
+  }
 
  private:
+  const EngineLibrary& library_;
   ENGINE* engine_;
+  bool started_ = false;
 };
 
-Error refuse(ErrorCode code, const std::string& what) {
-  const auto crypto = crypto_library();
-  const std::string detail = crypto ? last_openssl_error(**crypto) : "";
-  return {code, what + (detail.empty() ? "" : " (" + detail + ")")};
+/// What went wrong first; what the library says after that is only that something went wrong.
+std::string first_error(const EngineLibrary& engines) {
+  const unsigned long code = engines.err_peek_error();
+  if (code == 0) return {};
+  std::array<char, 256> text{};
+  engines.crypto->err_error_string_n(code, text.data(), text.size());
+  engines.crypto->err_clear_error();
+  return std::string{" ("} + text.data() + ")";
 }
 
-bool tells_pin(std::string_view uri) {
-  return uri.find("pin-value=") != std::string_view::npos ||
-         uri.find("pin-source=") != std::string_view::npos;
+Error no_engine(const EngineLibrary& engines, const std::string& name) {
+  const std::string remedy = name == Token{}.engine
+                                 ? "install it (Debian: libengine-pkcs11-openssl)"
+                                 : "install it, or name another as SSLEngine";
+  return {ErrorCode::unsupported,
+          "OpenSSL has no engine \"" + printable(name) + "\"; " + remedy + first_error(engines)};
 }
 
-Status configure(ENGINE* engine, const SigningKey::Token& token, const PassPhrase& pin) {
-  if (!token.module.empty() &&
-      ENGINE_ctrl_cmd_string(engine, "MODULE_PATH", token.module.c_str(), 0) != 1)
-    return refuse(ErrorCode::invalid_input, "PKCS#11 library " + printable(token.module));
+/// The same URI without what tells one object of the token from another.
+std::string uri_of_token_alone(const std::string& uri) {
+  const std::size_t query = std::min(uri.find('?'), uri.size());
+  std::string alone;
+  for (std::size_t at = uri.find(':') + 1; at < query;) {
+    const std::size_t end = std::min(uri.find(';', at), query);
+    const std::string part = uri.substr(at, end - at);
+    const bool is_of_object =
+        part.starts_with("object=") || part.starts_with("id=") || part.starts_with("type=");
+    if (!is_of_object) alone += (alone.empty() ? "" : ";") + part;
+    at = end + 1;
+  }
+  return "pkcs11:" + alone + uri.substr(query);
+}
+
+Error why_not_loaded(const EngineLibrary& engines, Engine& engine, const Token& token,
+                     KeyHalf half) {
+  const std::string detail = first_error(engines);
+  if (detail.find("PIN") != std::string::npos) {
+    const bool in_file = token.uri.find("pin-source=") != std::string::npos;
+    return {
+        ErrorCode::denied,
+        "the token refuses the PIN" +
+            std::string{in_file ? ", which pin-source has to hold without an end of line" : ""} +
+            detail};
+  }
+  if (detail.find("system library") != std::string::npos && tells_pin(token.uri)) {
+    return {ErrorCode::not_found, "the file of its pin-source cannot be read" + detail};
+  }
+  const std::string no_key =
+      std::string{"no "} + (half == KeyHalf::secret ? "private" : "public") + " key is found";
+  if (token.engine != Token{}.engine) {
+    return {ErrorCode::not_found, no_key + " by the engine " + printable(token.engine) + detail};
+  }
+  const bool has_another = engine.load(uri_of_token_alone(token.uri), half) != nullptr;
+  engines.crypto->err_clear_error();
+  if (has_another) {
+    return {ErrorCode::not_found, no_key + ": the token is there, but has no such object"};
+  }
+  const std::string module = token.module.empty() ? "of the system" : printable(token.module);
+  return {ErrorCode::not_found, no_key +
+                                    ": no such token is there, or it shows no key without a "
+                                    "PIN; check the library (" +
+                                    module + "), the token and the PIN" + detail};
+}
+
+Status configure(const EngineLibrary& engines, Engine& engine, const Token& token,
+                 const PassPhrase& pin) {
+  using Command = Engine::Command;
+  // Its words on standard error would show the PIN of a URI.
+  engine.control("QUIET", "", Command::optional);
+  if (!token.module.empty() && !engine.control("MODULE_PATH", token.module, Command::required)) {
+    return Error{ErrorCode::invalid_input,
+                 "PKCS#11 library " + printable(token.module) + first_error(engines)};
+  }
   if (tells_pin(token.uri) || !pin) return Done{};
-  PB_TRY(const std::string secret, pin("PIN of " + token.uri));
-  if (ENGINE_ctrl_cmd_string(engine, "PIN", secret.c_str(), 0) != 1)
-    return refuse(ErrorCode::internal, "the engine pkcs11 takes no PIN");
-  return Done{};
+  PB_TRY(const std::string secret, pin("PIN of " + name_of(token)));
+  if (engine.control("PIN", secret, Command::required)) return Done{};
+  return Error{ErrorCode::unsupported, "the engine " + printable(token.engine) + " takes no PIN"};
 }
 
 }  // namespace
 
-Result<OpenSslPtr<EVP_PKEY>> load_token_key(const SigningKey::Token& token, KeyHalf half,
+Result<OpenSslPtr<EVP_PKEY>> load_token_key(const Token& token, KeyHalf half,
                                             const PassPhrase& pin) {
-  const std::string shown = printable(token.uri.substr(0, token.uri.find('?')));
-  if (!token.uri.starts_with("pkcs11:"))
-    return Error{ErrorCode::invalid_input, shown + " is not a PKCS#11 URI (\"pkcs11:...\")"};
-  ENGINE_load_builtin_engines();
-  const EnginePtr engine{ENGINE_by_id("pkcs11")};
-  if (!engine) {
-    return refuse(ErrorCode::unsupported,
-                  "OpenSSL has no engine \"pkcs11\"; install it (Debian: "
-                  "libengine-pkcs11-openssl)");
+  if (token.engine == Token{}.engine && !token.uri.starts_with("pkcs11:")) {
+    return Error{ErrorCode::invalid_input, "not a PKCS#11 URI (\"pkcs11:...\")"};
   }
-  PB_CHECK(configure(engine.get(), token, pin));
-  const StartedEngine started{engine.get()};
-  if (!started) return refuse(ErrorCode::unsupported, "OpenSSL's engine \"pkcs11\" does not start");
-  // An empty dialogue: a token that wants a PIN which was not given fails instead of asking.
-  const std::unique_ptr<UI_METHOD, EngineFree> silent{
-      UI_create_method(const_cast<char*>("patchbay"))};
-  const auto load = half == KeyHalf::secret ? ENGINE_load_private_key : ENGINE_load_public_key;
-  OpenSslPtr<EVP_PKEY> key{load(engine.get(), token.uri.c_str(), silent.get(), nullptr)};
+  PB_TRY(const EngineLibrary engines, engine_library());
+  engines.init_crypto(OPENSSL_INIT_ENGINE_ALL_BUILTIN | OPENSSL_INIT_LOAD_CONFIG, nullptr);
+  engines.crypto->err_clear_error();
+  Engine engine{engines, token.engine};
+  if (!engine.found()) return no_engine(engines, token.engine);
+  PB_CHECK(configure(engines, engine, token, pin));
+  if (!engine.start()) {
+    return Error{ErrorCode::unsupported, "OpenSSL's engine \"" + printable(token.engine) +
+                                             "\" does not start" + first_error(engines)};
+  }
+  auto key = engine.load(token.uri, half);
   if (key) return key;
-  const std::string module = token.module.empty() ? "of the system" : printable(token.module);
-  return refuse(ErrorCode::not_found, std::string{"no "} +
-                                          (half == KeyHalf::secret ? "private" : "public") +
-                                          " key found at " + shown + "; check the library (" +
-                                          module + "), the token, the object and the PIN");
+  return why_not_loaded(engines, engine, token, half);
+}
+
+std::string name_of(const Token& token) {
+  return without_pin(token.uri.substr(0, token.uri.find('?')));
 }
 
 }  // namespace patchbay::artifact
