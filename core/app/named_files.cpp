@@ -1,6 +1,7 @@
 #include "core/app/named_files.hpp"
 
 #include "core/base/bytes.hpp"
+#include "core/base/token_uri.hpp"
 #include "core/os/file.hpp"
 
 namespace patchbay::app {
@@ -24,6 +25,10 @@ Result<std::vector<artifact::VerificationKey>> read_keys(const std::vector<std::
   return keys;
 }
 
+bool names_an_object(const std::string& uri) {
+  return uri.find("object=") != std::string::npos || uri.find("id=") != std::string::npos;
+}
+
 /// What is named by one key of the configuration, and doubted.
 class Doubts {
  public:
@@ -36,6 +41,15 @@ class Doubts {
             path + " is a relative path: what it means depends on where the client is started");
     } else if (!os::exists(path)) {
       doubt(key, "there is no " + path);
+    }
+  }
+
+  void look_at_key(const std::string& key, const std::string& name, const std::string& engine) {
+    const std::string in = engine_of_key(name, engine);
+    if (in.empty()) {
+      look_at(key, name);
+    } else if (name.starts_with("pkcs11:") && !names_an_object(name)) {
+      doubt(key, without_pin(name) + " names no key of the token: object=... or id=... is missing");
     }
   }
 
@@ -69,9 +83,9 @@ Result<std::vector<std::string>> check_named_files(const Config& config) {
   Doubts doubts{config};
   doubts.look_at("ServerCertificate", config.server_certificate);
   doubts.look_at("HttpsClient.Certificate", config.https_client_certificate);
-  // With an engine it is the name of a key in there.
-  if (config.https_client_ssl_engine.empty())
-    doubts.look_at("HttpsClient.Key", config.https_client_key);
+  doubts.look_at_key("HttpsClient.Key", config.https_client_key, config.https_client_ssl_engine);
+  doubts.look_at_key("Security.AuthPrivateKey", config.auth_private_key,
+                     config.security_ssl_engine);
   doubts.look_at("DeviceTypeFile", config.device_type_file);
   for (const std::string& directory : config.module_directories)
     doubts.look_at("Patchbay.ModuleDirectories", directory);

@@ -18,11 +18,14 @@ std::string daemon_lock_file(const Session& session) {
 
 Result<artifact::RequestKey> load_key(const Session& session) {
   PB_CHECK(os::make_directories(session.device.datastore(), 0700));
-  return fleet::load_device_key(
-      {os::join(session.device.datastore(), "mender-agent.pem"),
-       session.device.config().auth_private_key, session.device.config().security_ssl_engine,
-       session.options.pass_phrase_file},
-      session.log);
+  const Config& config = session.device.config();
+  return fleet::load_device_key({.file = os::join(session.device.datastore(), "mender-agent.pem"),
+                                 .given = config.auth_private_key,
+                                 .engine = config.security_ssl_engine,
+                                 .tls = config.https_client_key,
+                                 .tls_engine = config.https_client_ssl_engine,
+                                 .pass_phrase_file = session.options.pass_phrase_file},
+                                session.log);
 }
 
 fleet::ServerSettings server_settings(const Session& session) {

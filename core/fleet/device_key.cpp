@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "core/base/bytes.hpp"
+#include "core/base/token_uri.hpp"
 #include "core/os/file.hpp"
 
 namespace patchbay::fleet {
@@ -17,10 +18,27 @@ Result<std::string> pass_phrase_in(const std::string& file) {
   return text.substr(0, text.find_first_of("\r\n"));
 }
 
-Result<artifact::RequestKey> load(const std::string& path, const KeySettings& settings) {
+Result<artifact::RequestKey> load_file(const std::string& path, const KeySettings& settings) {
   PB_TRY(const std::string pem, os::read_file(path, kMostBytes));
   PB_TRY(const std::string pass_phrase, pass_phrase_in(settings.pass_phrase_file));
   return artifact::RequestKey::from_pem(path, pem, pass_phrase);
+}
+
+Result<artifact::RequestKey> load_named(const std::string& key, const std::string& engine,
+                                        const KeySettings& settings) {
+  const std::string in = engine_of_key(key, engine);
+  if (in.empty()) return load_file(key, settings);
+  std::string pin;
+  if (!tells_pin(key)) {
+    PB_TRY(pin, pass_phrase_in(settings.pass_phrase_file));
+  }
+  return artifact::RequestKey::from_token({key, "", in}, pin);
+}
+
+/// Next to an engine that says that there is a key, a new one would be another identity.
+Error no_key_for(const std::string& engine) {
+  return {ErrorCode::not_found, "Security.SSLEngine is \"" + printable(engine) +
+                                    "\", but no key of it is named; set Security.AuthPrivateKey"};
 }
 
 Result<artifact::RequestKey> make(const std::string& path, Log& log) {
@@ -34,17 +52,16 @@ Result<artifact::RequestKey> make(const std::string& path, Log& log) {
 }  // namespace
 
 Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& log) {
-  const bool in_hardware = !settings.engine.empty() || settings.given_file.starts_with("pkcs11:");
-  if (in_hardware) {
-    return Error{ErrorCode::unsupported,
-                 "a device's key in hardware is not supported (Security.SSLEngine, or a pkcs11: "
-                 "URI as Security.AuthPrivateKey); name a file"};
+  if (!settings.given.empty()) {
+    return load_named(settings.given, settings.engine, settings).context("Security.AuthPrivateKey");
   }
-  if (!settings.given_file.empty()) {
-    return load(settings.given_file, settings).context("Security.AuthPrivateKey");
+  if (!os::exists(settings.file)) {
+    if (!settings.engine.empty()) return no_key_for(settings.engine);
+    if (settings.tls.empty()) return make(settings.file, log);
+    log.info("there is no " + settings.file + ": this device signs with HttpsClient.Key");
+    return load_named(settings.tls, settings.tls_engine, settings).context("HttpsClient.Key");
   }
-  if (!os::exists(settings.file)) return make(settings.file, log);
-  auto key = load(settings.file, settings);
+  auto key = load_file(settings.file, settings);
   if (key) return key;
   return Error{key.error().code(), key.error().message() +
                                        "; put back the file, or move it away to let the server "

@@ -9,16 +9,21 @@
 namespace patchbay::fleet {
 
 struct KeySettings {
-  std::string file;        ///< <datastore>/mender-agent.pem
-  std::string given_file;  ///< Security.AuthPrivateKey: never made, never replaced; empty: `file`
-  std::string engine;      ///< Security.SSLEngine; has to be empty
-  /// Its first line is for a key that is encrypted; "-": standard input; empty: there is none.
+  std::string file;             ///< <datastore>/mender-agent.pem
+  std::string given = {};       ///< Security.AuthPrivateKey: never made, never replaced
+  std::string engine = {};      ///< Security.SSLEngine
+  std::string tls = {};         ///< HttpsClient.Key
+  std::string tls_engine = {};  ///< HttpsClient.SSLEngine
+  /// Its first line is for a key that is encrypted, or the PIN of a token whose URI does not tell
+  /// it; "-": standard input; empty: there is none.
   std::string pass_phrase_file = {};
 };
 
-/// The key pair by which servers know this device. A missing `file` is made, with a new key, 0600
-/// and durable. One that is there and cannot be used is an error, and is left as it is: with
-/// another key the device would have to be accepted anew.
+/// The key pair by which servers know this device: `given`, or `file`, or where that is missing
+/// `tls`, by which Mender 3 lets a device be known. Where there is none of them, `file` is made,
+/// with a new key, 0600 and durable. One that is there and cannot be used is an error, and is left
+/// as it is: with another key the device would have to be accepted anew. `given` and `tls` are
+/// files, or keys in hardware (engine_of_key()).
 Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& log);
 
 }  // namespace patchbay::fleet

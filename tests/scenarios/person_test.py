@@ -190,6 +190,16 @@ class Configuration(scenario.Scenario):
                    "warning: %s:1: Patchbay.ModuleDirectories: modules is a relative path" % conf, "is in order",
                    DeviceTypeFile="/nowhere/type", Patchbay={"ModuleDirectories": ["modules"]})
 
+    def test_check_knows_keys_in_hardware_from_files(self):
+        conf = self.device.path("etc/mender.conf")
+        self.check(0, "warning: %s:1: Security.AuthPrivateKey: there is no /nowhere/key.pem" % conf, "is in order",
+                   Security={"AuthPrivateKey": "/nowhere/key.pem", "SSLEngine": "pkcs11"})
+        self.check(0, "warning: %s:1: Security.AuthPrivateKey: pkcs11:token=a?pin-value=... names no key of the token" % conf,
+                   Security={"AuthPrivateKey": "pkcs11:token=a?pin-value=1234"})
+        for key in ({"AuthPrivateKey": "pkcs11:object=a"}, {"AuthPrivateKey": "/nowhere/key", "SSLEngine": "tpm2tss"}):
+            self.check(0, Security=key)
+            self.assertEqual(self.client("config", "check").stdout, "The configuration is in order.\n")
+
     def test_a_key_that_is_not_there_is_named_by_its_key(self):
         self.device.configure(ArtifactVerifyKey="/nowhere/key.pem")
         said = self.install(code=5).stderr

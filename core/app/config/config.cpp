@@ -4,6 +4,7 @@
 #include "core/app/config/merge.hpp"
 #include "core/app/config/schema.hpp"
 #include "core/base/bytes.hpp"
+#include "core/base/token_uri.hpp"
 #include "core/os/file.hpp"
 
 namespace patchbay::app {
@@ -38,7 +39,7 @@ std::string joined(const std::vector<std::string>& list) {
 struct Printer {
   const Config& config;
 
-  std::string operator()(std::string Config::*field) const { return config.*field; }
+  std::string operator()(std::string Config::*field) const { return without_pin(config.*field); }
   std::string operator()(bool Config::*field) const { return config.*field ? "true" : "false"; }
   std::string operator()(int Config::*field) const { return std::to_string(config.*field); }
   std::string operator()(std::chrono::seconds Config::*field) const {
