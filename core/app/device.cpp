@@ -318,6 +318,7 @@ fetch::TransferOptions Device::transfer_options() const {
   options.skip_verify = config_.skip_verify;
   options.client_certificate = config_.https_client_certificate;
   options.client_key = config_.https_client_key;
+  options.client_key_engine = config_.https_client_ssl_engine;
   options.max_resumes = config_.retry_download_count;
   options.resume_interval = config_.retry_download_interval;
   return options;

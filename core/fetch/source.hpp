@@ -17,8 +17,9 @@ struct TransferOptions {
   std::vector<std::string> trusted_certificates;  ///< PEM files trusted besides the system's
   bool skip_verify = false;                       ///< no TLS certificate checks (SkipVerify)
   std::string client_certificate;                 ///< PEM; empty: none (HttpsClient.Certificate)
-  std::string client_key;                         ///< PEM (HttpsClient.Key)
-  int max_resumes = 10;  ///< broken transfers taken up again (RetryDownloadCount)
+  std::string client_key;                         ///< PEM, or a key in hardware (HttpsClient.Key)
+  std::string client_key_engine;  ///< HttpsClient.SSLEngine; what it means: engine_of_key()
+  int max_resumes = 10;           ///< broken transfers taken up again (RetryDownloadCount)
   std::chrono::milliseconds resume_interval{
       std::chrono::seconds{60}};           ///< pause before taking up again
   std::chrono::seconds stall_timeout{60};  ///< no byte for this long counts as broken

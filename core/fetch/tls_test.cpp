@@ -2,6 +2,7 @@
 #include "core/fetch/download_test_support.hpp"
 #include "core/fetch/tls_files.hpp"
 #include "core/fetch/tls_test_support.hpp"
+#include "tests/support/soft_hsm.hpp"
 
 namespace patchbay::fetch {
 namespace {
@@ -15,6 +16,8 @@ using testing::IsOk;
 using testing::IsOkAnd;
 using ::testing::Not;
 using testing::redirect;
+using testing::run_command;
+using testing::SoftHsm;
 using testing::TempDir;
 using testing::write_text;
 
@@ -169,6 +172,76 @@ TEST_F(TlsDownload, GivenServerThatWantsAClientCertificate_WhenCalled_ThenItIsSh
   ASSERT_THAT(answer, IsOk());
   EXPECT_EQ(answer->status, 200);
   EXPECT_EQ(answer->body, "secure");
+}
+
+/// The client's key is in a token of SoftHSM, and its certificate is made with it.
+class TlsTokenTest : public TlsDownload {
+ protected:
+  void make_client(const std::string& type) {
+    hsm_.make_key(type, "tls");
+    key_ = SoftHsm::uri("tls", "?pin-value=1234");
+    run_command("openssl req -new -x509 -engine pkcs11 -keyform engine -key '" + key_ +
+                "' -days 2 -subj /CN=client -out " + certificate_);
+    options_.trusted_certificates = {dir_ / "cert.pem"};
+    options_.client_certificate = certificate_;
+    options_.client_key = key_;
+  }
+  std::string serve_known() { return serve({"/", certificate_}) + "/x"; }
+
+  SoftHsm hsm_{dir_};
+  std::string key_;
+  const std::string certificate_ = dir_ / "client.pem";
+};
+
+TEST_F(TlsTokenTest, GivenAKeyInAToken_WhenTheServerWantsACertificate_ThenItIsShown) {
+  make_client("EC:prime256v1");
+  const std::string url = serve_known();
+
+  EXPECT_THAT(fetch(url), IsOkAnd("secure"));
+  options_.client_key_engine = "pkcs11";
+  EXPECT_THAT(fetch(url), IsOkAnd("secure"));
+  EXPECT_THAT(call({"GET", url, {}, ""}, options_), IsOk());
+}
+
+TEST_F(TlsTokenTest, GivenAnRsaKeyInAToken_WhenTheServerWantsACertificate_ThenItIsShown) {
+  make_client("rsa:2048");
+
+  EXPECT_THAT(fetch(serve_known()), IsOkAnd("secure"));
+}
+
+TEST_F(TlsTokenTest, GivenATokenThatWantsAnotherPin_WhenCalled_ThenTheKeyIsNamedAndNotThePin) {
+  make_client("EC:prime256v1");
+  const std::string url = serve_known();
+
+  for (const std::string& key : {SoftHsm::uri("tls", "?pin-value=9876"), SoftHsm::uri("tls")}) {
+    options_.client_key = key;
+    EXPECT_THAT(
+        call({"GET", url, {}, ""}, options_),
+        FailsWith(ErrorCode::invalid_input,
+                  AllOf(HasSubstr("HttpsClient.Key pkcs11:token=test;object=tls"),
+                        HasSubstr("the token, the object and the PIN"), Not(HasSubstr("9876")))));
+  }
+}
+
+TEST_F(TlsTokenTest, GivenAnEngineThatIsNotThere_WhenOpened_ThenItsPackageIsNamed) {
+  make_client("EC:prime256v1");
+  options_.client_key_engine = "none";
+  const std::string url = serve_known();
+
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(open(url, options_, log_),
+                FailsWith(ErrorCode::unsupported,
+                          AllOf(HasSubstr("HttpsClient.Key pkcs11:token=test"), HasSubstr("'none'"),
+                                HasSubstr("libengine-pkcs11-openssl"))));
+  }
+}
+
+TEST_F(TlsTokenTest, GivenAnEngineThatIsNotThere_WhenTheServerSpeaksPlainHttp_ThenNobodyAsksForIt) {
+  options_.client_key = SoftHsm::uri("tls");
+  options_.client_key_engine = "none";
+  const HttpServer plain{[](const HttpRequest&, int) { return testing::reply("200 OK", "x"); }};
+
+  EXPECT_THAT(fetch(plain.url("/x")), IsOkAnd("x"));
 }
 
 class TrustedBundle : public ::testing::Test {

@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/token_uri.hpp"
 #include "core/fetch/tls_files.hpp"
 
 namespace patchbay::fetch {
@@ -25,6 +26,9 @@ ErrorCode code_of_problem(CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
       return ErrorCode::invalid_input;
     case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_NOT_BUILT_IN:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_INITFAILED:
       return ErrorCode::unsupported;
     default:
       return ErrorCode::io;
@@ -35,6 +39,13 @@ ErrorCode code_of_problem(CURLcode code) {
 std::string remedy_for(CURLcode code, const std::string& problem) {
   const auto is_said = [&](const char* words) { return problem.find(words) != std::string::npos; };
   if (code == CURLE_SSL_CACERT_BADFILE) return "; the package ca-certificates has that";
+  if (code == CURLE_SSL_ENGINE_NOTFOUND) {
+    return "; install it (Debian, for pkcs11: libengine-pkcs11-openssl)";
+  }
+  if (code == CURLE_NOT_BUILT_IN) return "; a libcurl with OpenSSL is needed (Debian: libcurl4)";
+  if (code == CURLE_SSL_CERTPROBLEM && is_said("crypto engine")) {
+    return "; check the token, the object and the PIN (pin-value or pin-source in the URI)";
+  }
   if (code != CURLE_PEER_FAILED_VERIFICATION) return "";
   // Devices without a clock of their own start in 1970.
   if (is_said("not yet valid") || is_said("has expired")) {
@@ -47,6 +58,11 @@ std::string remedy_for(CURLcode code, const std::string& problem) {
   return "";
 }
 
+bool is_about_key(CURLcode code) {
+  return code == CURLE_NOT_BUILT_IN || code == CURLE_SSL_ENGINE_NOTFOUND ||
+         code == CURLE_SSL_ENGINE_INITFAILED || code == CURLE_SSL_CERTPROBLEM;
+}
+
 std::string default_bundle(const CurlLibrary& curl) {
   const auto* info = curl.version_info(CURLVERSION_NOW);
   if (info->age < CURLVERSION_TENTH || info->cainfo == nullptr) return {};
@@ -56,7 +72,7 @@ std::string default_bundle(const CurlLibrary& curl) {
 }  // namespace
 
 Error transfer_error(CURLcode code, const std::string& problem) {
-  return {code_of_problem(code), printable(problem) + remedy_for(code, problem)};
+  return {code_of_problem(code), printable(problem, 400) + remedy_for(code, problem)};
 }
 
 Result<std::unique_ptr<Transfer>> Transfer::create(const CurlLibrary& curl,
@@ -72,6 +88,7 @@ Transfer::Transfer(const CurlLibrary& curl, TransferOptions options, std::string
     : curl_{curl},
       options_{std::move(options)},
       bundle_{std::move(bundle)},
+      engine_{engine_of_key(options_.client_key, options_.client_key_engine)},
       proxies_{proxies_from_environment()},
       multi_{curl.multi_init()},
       easy_{curl.easy_init()} {
@@ -88,7 +105,9 @@ void Transfer::cancel() {
 }
 
 std::string Transfer::problem(CURLcode code) const {
-  return problem_.front() != '\0' ? problem_.data() : curl_.easy_strerror(code);
+  std::string why = problem_.front() != '\0' ? problem_.data() : curl_.easy_strerror(code);
+  if (engine_.empty() || !is_about_key(code)) return why;
+  return "HttpsClient.Key " + without_pin(options_.client_key) + ": " + why;
 }
 
 void Transfer::prepare(const std::string& url) {
@@ -105,7 +124,7 @@ void Transfer::prepare(const std::string& url) {
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.stall_timeout.count()));
   set(CURLOPT_ERRORBUFFER, problem_.data());
   set_up_proxies(url);
-  set_up_tls();
+  set_up_tls(url);
 }
 
 void Transfer::set_up_proxies(const std::string& url) {
@@ -115,7 +134,7 @@ void Transfer::set_up_proxies(const std::string& url) {
   }
 }
 
-void Transfer::set_up_tls() {
+void Transfer::set_up_tls(const std::string& url) {
   if (options_.skip_verify) {
     set(CURLOPT_SSL_VERIFYPEER, 0L);
     set(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -128,9 +147,18 @@ void Transfer::set_up_tls() {
     set(CURLOPT_SSLCERT, options_.client_certificate.c_str());
   }
   if (!options_.client_key.empty()) set(CURLOPT_SSLKEY, options_.client_key.c_str());
+  if (!engine_.empty() && is_https(url)) set_up_engine();
+}
+
+void Transfer::set_up_engine() {
+  engine_state_ = curl_.easy_setopt(easy_, CURLOPT_SSLENGINE, engine_.c_str());
+  set(CURLOPT_SSLKEYTYPE, "ENG");
+  // No PIN but that of the URI, rather than a question at the terminal.
+  set(CURLOPT_KEYPASSWD, "");
 }
 
 CURLcode Transfer::perform() {
+  if (engine_state_ != CURLE_OK) return engine_state_;
   curl_.multi_add_handle(multi_, easy_);
   const CURLcode code = wait_until_done();
   curl_.multi_remove_handle(multi_, easy_);
@@ -138,6 +166,7 @@ CURLcode Transfer::perform() {
 }
 
 CURLcode Transfer::connect() {
+  if (engine_state_ != CURLE_OK) return engine_state_;
   set(CURLOPT_CONNECT_ONLY, 1L);
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_HTTPPROXYTUNNEL, 1L);

@@ -50,12 +50,15 @@ class Transfer {
  private:
   Transfer(const CurlLibrary& curl, TransferOptions options, std::string bundle);
   void set_up_proxies(const std::string& url);
-  void set_up_tls();
+  void set_up_tls(const std::string& url);
+  void set_up_engine();
   CURLcode wait_until_done();
 
   const CurlLibrary& curl_;
   TransferOptions options_;
   std::string bundle_;  // PEM; empty: libcurl's own
+  std::string engine_;  // that has the client's key; empty: it is a file
+  CURLcode engine_state_ = CURLE_OK;
   Proxies proxies_;
   CURLM* multi_;
   CURL* easy_;

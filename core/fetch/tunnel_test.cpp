@@ -8,6 +8,7 @@
 #include "core/base/clock.hpp"
 #include "core/fetch/download_test_support.hpp"
 #include "core/fetch/tls_test_support.hpp"
+#include "tests/support/soft_hsm.hpp"
 
 namespace patchbay::fetch {
 namespace {
@@ -229,6 +230,20 @@ TEST_F(TlsTunnel, GivenServerThatWantsACertificate_WhenAsked_ThenItIsShown) {
   options_.client_certificate = dir_ / "cert.pem";
   options_.client_key = dir_ / "key.pem";
   EXPECT_THAT(ask(Tunnel::open(server_->url(), options_), "hello"), IsOkAnd("http/1.1\nhello"));
+}
+
+class TlsTunnelTokenTest : public TlsTunnel {};
+
+TEST_F(TlsTunnelTokenTest, GivenTheKeyOfTheCertificateInAToken_WhenAsked_ThenItIsShown) {
+  const testing::SoftHsm hsm{dir_};
+  testing::run_command("openssl pkcs8 -topk8 -nocrypt -in " + dir_ / "key.pem" + " -out " +
+                       dir_ / "key8.pem");
+  testing::run_command("softhsm2-util --token test --pin 1234 --label tls --id 01 --import " +
+                       dir_ / "key8.pem");
+  options_.client_certificate = dir_ / "cert.pem";
+  options_.client_key = testing::SoftHsm::uri("tls", "?pin-value=1234");
+
+  EXPECT_THAT(ask(open({"hang up", dir_ / "cert.pem"}), "hello"), IsOkAnd("http/1.1\nhello"));
 }
 
 }  // namespace
