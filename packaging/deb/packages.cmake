@@ -62,7 +62,7 @@ everything new or everything as it was. Reads the artifacts of the Mender
 project and runs its update modules as they are."
   DEPENDS "libssl3"  # loaded for the first checksum, so that no tool finds it
   RECOMMENDS "patchbay-modules, libcurl4, ca-certificates"
-  SUGGESTS "libsystemd0, dbus"  # for add-ons of the server
+  SUGGESTS "libsystemd0, dbus, libengine-pkcs11-openssl"  # for add-ons of the server, for keys in hardware
   SCRIPTS "${scripts}/client/postinst" "${scripts}/prerm" "${scripts}/client/postrm" "${scripts}/client/conffiles")
 patchbay_package(modules NAME patchbay-modules
   SUMMARY "update modules that come with Patchbay"
