@@ -7,6 +7,7 @@
 #include "core/app/config/document.hpp"
 #include "core/app/config/merge.hpp"
 #include "core/app/config/schema.hpp"
+#include "core/base/token_uri.hpp"
 
 namespace patchbay::app {
 namespace {
@@ -22,6 +23,9 @@ struct Writer {
   template <typename T>
   std::optional<json> operator()(T Config::*field) const {
     return json(config.*field);
+  }
+  std::optional<json> operator()(std::string Config::*field) const {
+    return json(without_pin(config.*field));
   }
   std::optional<json> operator()(std::chrono::seconds Config::*field) const {
     return json((config.*field).count());

@@ -53,7 +53,8 @@ TEST(KeptConfig, GivenNothingSet_WhenKeptAndRead_ThenItIsTheDefaults) {
 }
 
 TEST(KeptConfig, GivenSecrets_WhenKept_ThenTheyAreNotInIt) {
-  const auto config = configuration(R"({"TenantToken": "s3cret", "ModuleTimeoutSeconds": 60})");
+  const auto config = configuration(R"({"TenantToken": "s3cret", "ModuleTimeoutSeconds": 60,
+    "Security": {"AuthPrivateKey": "pkcs11:token=t;object=k?pin-value=s3cret"}})");
   ASSERT_THAT(config, IsOk());
 
   EXPECT_THAT(to_json(*config), Not(HasSubstr("s3cret")));
