@@ -4,6 +4,7 @@
 
 #include "modules/rootfs-image/rootfs_image_fixture_test.hpp"
 #include "sdk/slot/sha256.hpp"
+#include "tests/support/module_tree_cuts.hpp"
 
 /// Payloads of the type rootfs-delta, made with the real rdiff.
 namespace patchbay::testing {
@@ -26,6 +27,10 @@ class RootfsDelta : public RootfsImageBase {
   void SetUp() override {
     SKIP_WHERE_IMPOSSIBLE();
     if (shell("command -v rdiff").exit_code != 0) GTEST_SKIP() << "rdiff is missing";
+    start();
+  }
+
+  void start() {
     make(BootKind::uboot);
     old_ = board_->content('A');
     before_ = board_->content('B');
@@ -207,6 +212,29 @@ TEST_F(RootfsDelta, GivenMostlyZeros_ThenTheNewSystemIsWhole) {
   describe(described(old_), described(sparse));
   ASSERT_EQ(board_->download(delta(old_, sparse)).exit_code, 0);
   EXPECT_TRUE(board_->content('B') == sparse);
+}
+
+using RootfsDeltaCuts = RootfsDelta;
+
+TEST_F(RootfsDeltaCuts, GivenDownloadCutAtAnyChangingCall_WhenDoneAgain_ThenTheNewSystemIsWhole) {
+  const auto small = delta(old_, fresh_);
+  unsigned cuts = 0;
+  for (unsigned nth = 1;; nth += cut_stride(3)) {
+    start();
+    {
+      const PayloadFeeder feeder{board_->tree(), {{"image.rdiff", small}}};
+      if (!board_->tree().call_and_cut("DownloadWithFileSizes", nth).reached) break;
+    }
+    ++cuts;
+    SCOPED_TRACE("cut " + std::to_string(nth));
+    EXPECT_EQ(board_->boot(), "A");
+    EXPECT_TRUE(board_->content('A') == old_);
+    succeed("Cleanup");
+    board_->install(small);
+    EXPECT_EQ(board_->boot(), "B trial");
+    EXPECT_TRUE(board_->content('B') == fresh_);
+  }
+  EXPECT_GT(cuts, 3U);
 }
 
 struct BadMetaData {
