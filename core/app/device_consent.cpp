@@ -19,6 +19,8 @@ Status DeviceConsent::check_configuration() const {
   NullLog unheard;  // what it warns of, the start of this command has warned of
   const auto after = Device::open(options_, unheard);
   if (!after) return Error{after.error()}.context("the update leaves no usable configuration");
+  // Nothing could be installed any more.
+  PB_CHECK(after->reader_options().context("the update leaves no keys to verify the next one"));
   const bool is_lost = server_ != nullptr && after->config().servers.empty();
   if (!is_lost) return Done{};
   return Error{ErrorCode::invalid_input,

@@ -106,6 +106,20 @@ class Unattended(Lost):
         self.assertEqual(self.device.status()["last_update"]["end"], "committed")
 
 
+class Keys(Lost):
+    """Without the keys that artifacts are verified with, no update could follow."""
+
+    def test_an_update_that_takes_them_is_undone(self):
+        scenario.need("mender-artifact")
+        private, public = scenario.make_key(self.device, "key")
+        self.device.configure(ArtifactVerifyKey=public)
+        made = self.device.artifact()
+        subprocess.run(["mender-artifact", "sign", made, "-k", private], check=True, stdout=subprocess.DEVNULL)
+        path, before = self.brings(os.path.basename(public), "nonsense")
+        self.client("install", made, code=1)
+        self.assert_old(path, before, "no keys to verify the next one")
+
+
 class Attended(Lost):
     def test_it_is_undone_before_anybody_is_asked(self):
         path, before = self.brings("etc/mender.conf", BROKEN)
