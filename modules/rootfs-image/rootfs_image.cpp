@@ -105,10 +105,9 @@ class RootfsImage final : public module::Module {
     PATCHBAY_CHECK(require_settled(slots));
     const auto target = other(slots.running);
     PATCHBAY_TRY(const bool delta, is_delta(context));
-    return Lines{(delta ? "write what differs from " + slots.name(slots.running) +
-                              ", and the rest of it, to "
-                        : "write the image to ") +
-                     slots.name(target) + ", which has room for " +
+    const auto image = delta ? "the image that the delta makes of " + slots.name(slots.running)
+                             : std::string{"the image"};
+    return Lines{"write " + image + " to " + slots.name(target) + ", which has room for " +
                      module::human_size(slots.device(target).size),
                  "boot it on trial through the " + slots.boot->name() + "; " +
                      slots.name(slots.running) + " stays as it is until the commit",

@@ -167,7 +167,7 @@ TEST_F(RootfsDelta, GivenNoDelta_ThenRefused) {
 }
 
 TEST_F(RootfsDelta, GivenPlan_ThenItSaysWhatItTakes) {
-  EXPECT_THAT(answer("Plan"), HasSubstr("write what differs from slot A"));
+  EXPECT_THAT(answer("Plan"), HasSubstr("write the image that the delta makes of slot A"));
 }
 
 TEST_F(RootfsDelta, GivenTwoSystems_WhenUpdatedThereAndBackByDeltas_ThenBothRun) {
