@@ -26,6 +26,7 @@ using module::Status;
 using nlohmann::json;
 
 constexpr std::size_t kPiece = 512UL * 1024;
+constexpr const char* kOtherwise = "; install an artifact with the whole image";
 
 Result<DeltaRequest::Image> image_of(const json& meta_data, const char* key) {
   const auto wrong = [key](const std::string& what) {
@@ -217,13 +218,17 @@ Result<DeltaRequest> read_delta_request(const module::Context& context) {
   return request;
 }
 
+Status require_delta_possible(const slot::SlotDevice& device, const std::string& name,
+                              const DeltaRequest& request) {
+  PATCHBAY_CHECK(LibRsync::load());
+  if (request.from.size <= device.size) return Done{};
+  return Error{"the delta was made from an image of " + module::human_size(request.from.size) +
+               ", which cannot be that in " + name + " of " + module::human_size(device.size) +
+               kOtherwise};
+}
+
 Status require_image(const slot::SlotDevice& device, const std::string& name,
                      const DeltaRequest::Image& image) {
-  const std::string otherwise = "; install an artifact with the whole image";
-  if (image.size > device.size)
-    return Error{"the delta was made from an image of " + module::human_size(image.size) +
-                 ", which cannot be that in " + name + " of " + module::human_size(device.size) +
-                 otherwise};
   PATCHBAY_TRY(auto old, OldImage::open(device, image.size));
   slot::Sha256 sha256;
   std::vector<std::byte> piece(kPiece);
@@ -235,7 +240,7 @@ Status require_image(const slot::SlotDevice& device, const std::string& name,
   PATCHBAY_TRY(const auto sum, sha256.finish());
   if (sum == image.sum) return Done{};
   return Error{"the delta was made from another image than that in " + name + ", or it has been " +
-               "mounted writable since: its SHA-256 is " + sum + ", not " + image.sum + otherwise};
+               "mounted writable since: its SHA-256 is " + sum + ", not " + image.sum + kOtherwise};
 }
 
 Result<slot::ImageSource> patched_image(const slot::SlotDevice& device, const DeltaRequest& request,

@@ -23,7 +23,11 @@ struct DeltaRequest {
 /// Errors name the key and what it should be.
 module::Result<DeltaRequest> read_delta_request(const module::Context& context);
 
-/// Whether the device begins with that image: reads all of it. `name` is for messages. A root file
+/// What can be told at once: whether the device can hold that old image, and librsync is here.
+/// `name` is for messages.
+module::Status require_delta_possible(const slot::SlotDevice& device, const std::string& name,
+                                      const DeltaRequest& request);
+/// Whether the device begins with that image: reads all of it. A root file
 /// system that was mounted writable, if only once, is another image.
 module::Status require_image(const slot::SlotDevice& device, const std::string& name,
                              const DeltaRequest::Image& image);

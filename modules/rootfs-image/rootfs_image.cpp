@@ -105,6 +105,7 @@ class RootfsImage final : public module::Module {
     PATCHBAY_CHECK(require_settled(slots));
     const auto target = other(slots.running);
     PATCHBAY_TRY(const bool delta, is_delta(context));
+    if (delta) PATCHBAY_CHECK(delta_for(context, slots));
     const auto image = delta ? "the image that the delta makes of " + slots.name(slots.running)
                              : std::string{"the image"};
     return Lines{"write " + image + " to " + slots.name(target) + ", which has room for " +
@@ -217,11 +218,18 @@ class RootfsImage final : public module::Module {
                  [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
   }
 
+  static Result<DeltaRequest> delta_for(const Context& context, const DeviceSlots& slots) {
+    PATCHBAY_TRY(auto request, read_delta_request(context));
+    PATCHBAY_CHECK(
+        require_delta_possible(slots.device(slots.running), slots.name(slots.running), request));
+    return request;
+  }
+
   // The old image is looked at before anything is fetched: a delta that does not fit it would only
   // be found out at the end.
   static Result<slot::WrittenImage> write_patched(Context& context, PayloadStream& stream,
                                                   const DeviceSlots& slots) {
-    PATCHBAY_TRY(const auto request, read_delta_request(context));
+    PATCHBAY_TRY(const auto request, delta_for(context, slots));
     const auto& old = slots.device(slots.running);
     context.status("looking at " + old.path);
     PATCHBAY_CHECK(require_image(old, slots.name(slots.running), request.from));

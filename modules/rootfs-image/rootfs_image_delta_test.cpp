@@ -168,6 +168,8 @@ TEST_F(RootfsDelta, GivenNoDelta_ThenRefused) {
 
 TEST_F(RootfsDelta, GivenPlan_ThenItSaysWhatItTakes) {
   EXPECT_THAT(answer("Plan"), HasSubstr("write the image that the delta makes of slot A"));
+  describe(R"({"size": 8388609, "sha256": ")" + sum_of(old_) + "\"}", described(fresh_));
+  EXPECT_THAT(fail("Plan"), HasSubstr("which cannot be that in slot A"));
 }
 
 TEST_F(RootfsDelta, GivenTwoSystems_WhenUpdatedThereAndBackByDeltas_ThenBothRun) {
