@@ -1,3 +1,6 @@
+#include <atomic>
+#include <thread>
+
 #include "core/fetch/call.hpp"
 #include "core/fetch/download_test_support.hpp"
 #include "core/fetch/tls_files.hpp"
@@ -207,6 +210,25 @@ TEST_F(TlsTokenTest, GivenAnRsaKeyInAToken_WhenTheServerWantsACertificate_ThenIt
   make_client("rsa:2048");
 
   EXPECT_THAT(fetch(serve_known()), IsOkAnd("secure"));
+}
+
+TEST_F(TlsTokenTest, GivenAKeyInAToken_WhenSeveralThreadsUseIt_ThenAllAreServed) {
+  make_client("EC:prime256v1");
+  const std::string url = serve_known();
+  std::atomic<int> served = 0;
+  {
+    std::vector<std::jthread> threads(4);
+    for (std::jthread& thread : threads) {
+      thread = std::jthread{[&] {
+        for (int i = 0; i < 10; ++i) {
+          const auto answer = call({"GET", url, {}, ""}, options_);
+          EXPECT_THAT(answer, IsOk());
+          if (answer) ++served;
+        }
+      }};
+    }
+  }
+  EXPECT_EQ(served, 40);
 }
 
 TEST_F(TlsTokenTest, GivenATokenThatWantsAnotherPin_WhenCalled_ThenTheKeyIsNamedAndNotThePin) {

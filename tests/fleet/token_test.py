@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A device whose keys are in a token of SoftHSM: it logs in with one of them and shows the certificate of the other.
 Debian's `mender daemon`, with the same configuration, is to be the same device."""
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import scenario
 from fleet import main
 
 SOFT_HSM = "/usr/lib/softhsm/libsofthsm2.so"
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/how-to/device-key-in-hardware.md")
 
 
 def uri(label, query="?pin-value=1234"):
@@ -107,6 +109,40 @@ class Daemon(Token):
         self.assertEqual(self.client("config", "check").stdout, "The configuration is in order.\n")
         self.configure(Security={"AuthPrivateKey": "pkcs11:token=test?pin-value=1234"})
         self.assertIn("AuthPrivateKey: pkcs11:token=test?pin-value=... names no key", self.client("config", "check").stdout)
+
+
+class HowTo(Token):
+    """The page, as a person would paste it."""
+
+    keys = {}
+
+    def page(self, kind):
+        with open(PAGE, encoding="utf-8") as file:
+            text = file.read().replace("/etc/patchbay-pin", self.device.path("pin"))
+        return re.findall(r"```%s\n(.*?)```" % kind, text, re.DOTALL)
+
+    def paste(self, text):
+        self.run_program("bash", "-euc", "cd %s; %s" % (self.device.root, re.sub(r"^sudo apt .*\n", "", text)))
+
+    def mutual_tls(self):
+        """The authority of the page's gateway signs what the device asks for."""
+        prepare, request = self.page("sh")
+        self.run_program("softhsm2-util", "--delete-token", "--token", "test")
+        self.paste(prepare)
+        self.paste(request)
+        authority, key = fleet.certificate(self.device, "authority")
+        self.run_program("openssl", "x509", "-req", "-in", self.device.path("device-7.csr"), "-CA", authority, "-CAkey", key,
+                         "-days", "2", "-out", self.device.path("client.pem"))
+        certificate = fleet.certificate(self.device)
+        self.server = self.new_server(certificate=certificate, client_ca=authority, accept_all=True)
+        settings = json.loads(self.page("json")[0])
+        settings["HttpsClient"]["Certificate"] = self.device.path("client.pem")
+        self.configure(**{**settings, "ServerURL": self.server.url, "ServerCertificate": certificate[0]})
+
+    def test_page(self):
+        self.assertEqual(self.client("config", "check").stdout, "The configuration is in order.\n")
+        self.deployed("first")
+        self.assert_known_by("identity")
 
 
 class Moved(fleet.ReferenceDaemon, Token):
