@@ -127,35 +127,45 @@ std::string uri_of_token_alone(const std::string& uri) {
   return "pkcs11:" + alone + uri.substr(query);
 }
 
-Error why_not_loaded(const EngineLibrary& engines, Engine& engine, const Token& token,
-                     KeyHalf half) {
-  const std::string detail = first_error(engines);
-  if (detail.find("PIN") != std::string::npos) {
-    const bool in_file = token.uri.find("pin-source=") != std::string::npos;
-    return {
-        ErrorCode::denied,
-        "the token refuses the PIN" +
-            std::string{in_file ? ", which pin-source has to hold without an end of line" : ""} +
-            detail};
-  }
-  if (detail.find("system library") != std::string::npos && tells_pin(token.uri)) {
-    return {ErrorCode::not_found, "the file of its pin-source cannot be read" + detail};
-  }
-  const std::string no_key =
-      std::string{"no "} + (half == KeyHalf::secret ? "private" : "public") + " key is found";
-  if (token.engine != Token{}.engine) {
-    return {ErrorCode::not_found, no_key + " by the engine " + printable(token.engine) + detail};
+std::string no_key(KeyHalf half) {
+  return half == KeyHalf::secret ? "no private key is found" : "no public key is found";
+}
+
+Error why_not_found(const EngineLibrary& engines, Engine& engine, const Token& token, KeyHalf half,
+                    const std::string& detail) {
+  const std::string library =
+      "the library (" + (token.module.empty() ? "of the system" : printable(token.module)) + ")";
+  if (detail.find("object not found") == std::string::npos) {
+    return {ErrorCode::not_found, no_key(half) + "; check the token and " + library + detail};
   }
   const bool has_another = engine.load(uri_of_token_alone(token.uri), half) != nullptr;
   engines.crypto->err_clear_error();
   if (has_another) {
-    return {ErrorCode::not_found, no_key + ": the token is there, but has no such object"};
+    return {ErrorCode::not_found, no_key(half) + ": the token is there, but has no such object"};
   }
-  const std::string module = token.module.empty() ? "of the system" : printable(token.module);
-  return {ErrorCode::not_found, no_key +
-                                    ": no such token is there, or it shows no key without a "
-                                    "PIN; check the library (" +
-                                    module + "), the token and the PIN" + detail};
+  return {ErrorCode::not_found,
+          no_key(half) + ": no such token is there, or it shows no key without a PIN; check " +
+              library + ", the token and the PIN" + detail};
+}
+
+Error wrong_pin(const Token& token, const std::string& detail) {
+  const bool in_file = token.uri.find("pin-source=") != std::string::npos;
+  const std::string remedy =
+      in_file ? ", which the file of pin-source has to hold without an end of line" : "";
+  return {ErrorCode::denied, "the token refuses the PIN" + remedy + detail};
+}
+
+Error why_not_loaded(const EngineLibrary& engines, Engine& engine, const Token& token,
+                     KeyHalf half) {
+  const std::string detail = first_error(engines);
+  const auto is_said = [&](const char* words) { return detail.find(words) != std::string::npos; };
+  if (is_said("PIN")) return wrong_pin(token, detail);
+  if (is_said("system library") && tells_pin(token.uri)) {
+    return {ErrorCode::not_found, "the file of its pin-source cannot be read" + detail};
+  }
+  if (token.engine == Token{}.engine) return why_not_found(engines, engine, token, half, detail);
+  return {ErrorCode::not_found,
+          no_key(half) + " by the engine " + printable(token.engine) + detail};
 }
 
 Status configure(const EngineLibrary& engines, Engine& engine, const Token& token,
