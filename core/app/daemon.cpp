@@ -2,23 +2,17 @@
 
 #include <algorithm>
 #include <random>
-#include <thread>
 
+#include "core/app/provides.hpp"
 #include "core/app/version.hpp"
-#include "core/app/workplace.hpp"
 #include "core/base/clock.hpp"
 #include "core/fleet/inventory.hpp"
-#include "core/fleet/log_upload.hpp"
-#include "core/store/provides.hpp"
 
 namespace patchbay::app {
 namespace {
 
 using fleet::DeploymentRecord;
 using Clock = fleet::Timer::Clock;
-using Ending = DeploymentRecord::Result;
-
-constexpr std::size_t kMostLogFile = 4 * kMiB;
 
 fleet::Timer timer(const Config& config, std::chrono::seconds interval) {
   return fleet::Timer{{interval, config.retry_poll_interval, config.retry_poll_count},
@@ -33,18 +27,6 @@ Deadline deadline_of(Clock::time_point due) {
   return Deadline::after(std::max(milliseconds, std::chrono::milliseconds{0}));
 }
 
-Ending ending_of(const Result<flow::Outcome>& outcome) {
-  return outcome && outcome->end == flow::End::committed ? Ending::success : Ending::failure;
-}
-
-void log_end(Log& log, const std::string& deployment, const Result<flow::Outcome>& outcome) {
-  const std::string name = "deployment " + printable(deployment);
-  if (!outcome) return log.error(name + " was refused: " + outcome.error().message());
-  const std::string end = name + " has ended: " + std::string{to_string(outcome->end)};
-  if (ending_of(outcome) == Ending::success) return log.info(end);
-  log.error(end + (outcome->error ? ": " + outcome->error->message() : ""));
-}
-
 /// Nothing is left to be done for a deployment that was called off, that nobody knows, or of which
 /// the server will never take what we say.
 bool is_over(const Status& told) {
@@ -53,76 +35,13 @@ bool is_over(const Status& told) {
          told.error().code() == ErrorCode::invalid_input;
 }
 
-std::string who_is_first(const std::optional<flow::Journal>& pending) {
-  if (!pending) return "somebody is at work on the device";
-  return "the update to \"" + printable(pending->artifact_name) +
-         "\", which was begun by hand, has not ended";
-}
-
-Result<std::optional<DeploymentRecord>> read_record(const Session& session) {
-  PB_TRY(const auto store, session.device.open_store(store::Access::read_only));
-  return fleet::read_deployment(store);
-}
-
-/// From here on nothing but the report is left of the deployment. Error: more is, as its end could
-/// not be recorded; nobody else would go on with that.
-Status end(Workplace& workplace, DeploymentRecord& record, Ending ending) {
-  PB_TRY(const auto pending, workplace.updater().in_progress());
-  if (pending) return Error{ErrorCode::io, "its end could not be recorded"};
-  record.result = ending;
-  if (const auto status = fleet::record_deployment(workplace.store(), record); !status) {
-    workplace.log().warning(status.error().message());
-  }
-  return Done{};
-}
-
-Status go_on(const Session& session, DeploymentRecord& record, flow::Consent& consent) {
-  const Wakeups::Busy busy;
-  PB_TRY(const auto workplace, Workplace::open(session, &consent));
-  PB_TRY(const auto journal, workplace->updater().in_progress());
-  // Another client on the same data store does not know that it has to wait.
-  const bool is_of_somebody_else = journal && journal->deployment != record.id;
-  if (is_of_somebody_else) return Error{ErrorCode::conflict, who_is_first(journal)};
-  workplace->log().go_on(log_id(record.id, record.started));
-  PB_TRY(auto outcome, workplace->updater().recover());
-  PB_TRY(const auto pending, workplace->updater().in_progress());
-  if (!outcome && pending) {
-    PB_TRY(outcome, workplace->updater().resume({}));
-  }
-  if (outcome) log_end(workplace->log(), record.id, *outcome);
-  const bool committed = outcome ? outcome->end == flow::End::committed
-                                 : fleet::has_committed(workplace->store(), record.started);
-  return end(*workplace, record, committed ? Ending::success : Ending::failure);
-}
-
-/// There is no server to ask.
-class NoConsent final : public flow::Consent {
- public:
-  explicit NoConsent(Error why) : why_{std::move(why)} {}
-  Status ask(flow::State /*state*/) override { return why_; }
-
- private:
-  Error why_;
-};
-
 }  // namespace
-
-void undo_deployment(const Session& session, const Error& why) {
-  auto record = read_record(session);
-  if (!record || !*record || (*record)->result != Ending::open) return;
-  const std::string name = "the deployment " + printable((*record)->id);
-  session.log.error(name + " ends without a server: " + why.message());
-  NoConsent consent{why};
-  if (const auto status = go_on(session, **record, consent); !status) {
-    session.log.error(name + " does not go on: " + status.error().message());
-  }
-}
 
 Daemon::Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups)
     : session_{session},
       log_{session.log},
       server_{server},
-      deployments_{server_},
+      deployer_{session, server_},
       scripts_{session.device.settings().scripts, log_},
       wakeups_{wakeups},
       poll_timer_{timer(session.device.config(), session.device.config().update_poll_interval)},
@@ -181,7 +100,7 @@ void Daemon::report_inventory() {
 }
 
 Status Daemon::send_inventory() {
-  PB_TRY(const auto provides, this->provides());
+  PB_TRY(const auto provides, read_provides(session_.device));
   fleet::Attributes own{{"mender_client_version", {std::string{kVersion}}}};
   for (const auto& [key, value] : provides)
     own[key] = {value};
@@ -216,7 +135,7 @@ bool Daemon::is_occupied() {
 }
 
 Result<std::optional<fleet::Offer>> Daemon::ask() {
-  auto offer = provides_and_ask();
+  auto offer = deployer_.ask();
   if (!offer) {
     log_.warning("no answer about deployments: " + offer.error().message());
     poll_timer_.failed(Clock::now(), server_.wait_asked());
@@ -229,124 +148,50 @@ Result<std::optional<fleet::Offer>> Daemon::ask() {
   return offer;
 }
 
-Result<std::optional<fleet::Offer>> Daemon::provides_and_ask() {
-  PB_TRY(const auto provides, this->provides());
-  return deployments_.next(provides);
-}
-
-Result<store::Provides> Daemon::provides() const {
-  PB_TRY(const auto store, session_.device.open_store(store::Access::read_only));
-  const flow::Settings& settings = session_.device.settings();
-  PB_TRY(const auto installed, store::read_installed(store, settings.image_artifact_name));
-  store::Provides provides = store::all_provides(installed);
-  provides["device_type"] = settings.device_type;
-  return provides;
-}
-
 void Daemon::carry_out(const fleet::Offer& offer) {
-  DeploymentRecord record{offer.id, utc_now_milliseconds()};
-  auto consent = consent_to(offer.id);
-  if (const auto status = install_on_record(offer, record, consent); !status) {
-    log_.error("the deployment " + printable(offer.id) + " waits: " + status.error().message());
+  const auto record = deployer_.carry_out(offer);
+  if (!record) {
+    log_.error("the deployment " + printable(offer.id) + " waits: " + record.error().message());
     poll_timer_.failed(Clock::now(), std::nullopt);
     return;
   }
   poll_timer_.worked();
-  static_cast<void>(deliver(record));
-}
-
-/// Error: it could not be begun, or its end is not on record; settle() goes on with the latter.
-Status Daemon::install_on_record(const fleet::Offer& offer, DeploymentRecord& record,
-                                 flow::Consent& consent) {
-  const Wakeups::Busy busy;
-  PB_TRY(const auto workplace, Workplace::open(session_, &consent));
-  PB_TRY(const auto pending, workplace->updater().in_progress());
-  if (pending) return Error{ErrorCode::conflict, who_is_first(pending)};
-  PB_CHECK(fleet::record_deployment(workplace->store(), record));
-  workplace->log().begin(log_id(record.id, record.started));
-  const auto outcome = install(*workplace, offer, record);
-  log_end(workplace->log(), record.id, outcome);
-  return end(*workplace, record, ending_of(outcome));
-}
-
-Result<flow::Outcome> Daemon::install(Workplace& workplace, const fleet::Offer& offer,
-                                      const DeploymentRecord& record) {
-  workplace.log().info("carrying out the deployment " + printable(offer.id));
-  const auto told = deployments_.report(offer.id, fleet::Progress::downloading);
-  if (!told && told.error().code() == ErrorCode::conflict) return Error{told.error()};
-  if (!told) workplace.log().warning("going on without it: " + told.error().message());
-  PB_TRY(const auto source,
-         fetch::open(offer.url, session_.device.transfer_options(), workplace.log()));
-  PB_TRY(const artifact::ReaderOptions reader_options, session_.device.reader_options());
-  PB_TRY(artifact::Reader reader, artifact::Reader::open(*source, reader_options));
-  workplace.log().info("it brings the artifact \"" + printable(reader.header().name) + "\"");
-  flow::InstallOptions options;
-  options.mode = flow::Mode::unattended;
-  options.started = record.started;
-  options.deployment = record.id;
-  return workplace.updater().install(reader, source->size(), options);
-}
-
-fleet::ServerConsent Daemon::consent_to(const std::string& deployment) {
-  const Config& config = session_.device.config();
-  return fleet::ServerConsent{
-      {server_, deployments_, log_, [](auto time) { std::this_thread::sleep_for(time); }},
-      deployment,
-      fleet::Backoff{config.retry_poll_interval, config.retry_poll_count}};
+  static_cast<void>(deliver(*record));
 }
 
 bool Daemon::settle() {
-  auto record = read_record(session_);
+  const auto record = deployer_.on_record();
   if (!record) {
     log_.error(record.error().message());
     return false;
   }
   if (!*record) return true;
-  if ((*record)->result == Ending::open) {
-    auto consent = consent_to((*record)->id);
-    if (const auto status = go_on(session_, **record, consent); !status) {
-      log_.error("the deployment " + printable((*record)->id) +
-                 " does not go on: " + status.error().message());
-      poll_timer_.failed(Clock::now(), std::nullopt);
-      return false;
-    }
-  }
-  return deliver(**record);
+  const auto ended = deployer_.go_on(**record);
+  if (ended) return deliver(*ended);
+  log_.error("the deployment " + printable((*record)->id) +
+             " does not go on: " + ended.error().message());
+  poll_timer_.failed(Clock::now(), std::nullopt);
+  return false;
 }
 
 bool Daemon::deliver(const DeploymentRecord& record) {
-  const bool succeeded = record.result == Ending::success;
-  const auto told = deployments_.report(
-      record.id, succeeded ? fleet::Progress::success : fleet::Progress::failure);
-  const auto all = told && !succeeded ? send_log(record) : told;
+  const auto told = deployer_.tell_end(record);
+  const Status& all = told.end ? told.log : told.end;
   if (!all) {
     log_.warning("the end of the deployment " + printable(record.id) +
-                 (told ? " was reported, but not its log: " : " was not reported: ") +
+                 (told.end ? " was reported, but not its log: " : " was not reported: ") +
                  all.error().message());
   }
   if (!is_over(all)) {
     const bool comes_again = poll_timer_.failed(Clock::now(), server_.wait_asked());
     // The server knows how it has ended: a log is not worth all deployments after it.
-    if (comes_again || !told) return false;
+    if (comes_again || !told.end) return false;
   }
   poll_timer_.worked();
   inventory_timer_.pull(Clock::now());
-  return forget();
-}
-
-bool Daemon::forget() {
-  auto store = session_.device.open_store(store::Access::read_write);
-  const auto erased = store ? fleet::erase_deployment(*store) : Status{Error{store.error()}};
-  if (!erased) log_.warning(erased.error().message() + "; it will be reported once more");
-  return erased.has_value();
-}
-
-Status Daemon::send_log(const DeploymentRecord& record) {
-  const auto path =
-      find_deployment_log(session_.device.log_directory(), log_id(record.id, record.started));
-  const auto text = path ? os::read_file(*path, kMostLogFile) : Result<std::string>{std::string{}};
-  const std::string body = text ? fleet::log_upload(*text) : std::string{};
-  return body.empty() ? Status{Done{}} : deployments_.send_log(record.id, body);
+  const auto forgotten = deployer_.forget();
+  if (!forgotten) log_.warning(forgotten.error().message() + "; it will be reported once more");
+  return forgotten.has_value();
 }
 
 }  // namespace patchbay::app

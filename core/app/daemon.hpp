@@ -1,27 +1,18 @@
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 
 #include "core/app/commands.hpp"
+#include "core/app/deployer.hpp"
 #include "core/app/wakeups.hpp"
 #include "core/base/log.hpp"
-#include "core/fleet/deployment_record.hpp"
-#include "core/fleet/deployments.hpp"
 #include "core/fleet/server.hpp"
-#include "core/fleet/server_consent.hpp"
 #include "core/fleet/timer.hpp"
-#include "core/flow/outcome.hpp"
 #include "core/flow/scripts.hpp"
 
 /// Internal to core/app.
 namespace patchbay::app {
-
-class Workplace;
-
-/// Where the daemon cannot run, because of `why`: a deployment that is under way ends all the same.
-/// An update that takes the device its key, or the address of its server, would stay otherwise.
-void undo_deployment(const Session& session, const Error& why);
 
 /// Does what a server orders: looks for deployments and reports the inventory, each at its
 /// interval, and carries deployments out, across reboots and power cuts. One thread.
@@ -44,27 +35,17 @@ class Daemon {
   void poll();
   bool is_occupied();
   Result<std::optional<fleet::Offer>> ask();
-  Result<std::optional<fleet::Offer>> provides_and_ask();
-  [[nodiscard]] Result<store::Provides> provides() const;
 
   void carry_out(const fleet::Offer& offer);
-  Status install_on_record(const fleet::Offer& offer, fleet::DeploymentRecord& record,
-                           flow::Consent& consent);
-  Result<flow::Outcome> install(Workplace& workplace, const fleet::Offer& offer,
-                                const fleet::DeploymentRecord& record);
-  fleet::ServerConsent consent_to(const std::string& deployment);
-
   /// Goes on with a deployment that is on record, and tells the server how it has ended. Whether
   /// that is behind us; why not has been logged.
   bool settle();
   bool deliver(const fleet::DeploymentRecord& record);
-  bool forget();
-  Status send_log(const fleet::DeploymentRecord& record);
 
   const Session& session_;
   Log& log_;
   fleet::Server& server_;
-  fleet::Deployments deployments_;
+  Deployer deployer_;
   flow::Scripts scripts_;
   Wakeups& wakeups_;
   fleet::Timer poll_timer_;
