@@ -64,6 +64,29 @@ Result<std::optional<DeploymentRecord>> read_record(const Session& session) {
   return fleet::read_deployment(store);
 }
 
+/// A record that nobody can read would keep the device from the end of its update, and from all
+/// deployments after it. What is lost when nothing can be inferred is a deployment that had not
+/// come to an update yet: its server offers it once more.
+Result<std::optional<DeploymentRecord>> mend_record(const Session& session, const Error& damage) {
+  const Wakeups::Busy busy;
+  PB_TRY(const auto workplace, Workplace::open(session));
+  store::Store& store = workplace->store();
+  PB_TRY(const auto inferred, fleet::infer_deployment(store));
+  PB_CHECK(inferred ? fleet::record_deployment(store, *inferred) : fleet::erase_deployment(store));
+  session.log.error(
+      damage.message() + "; " +
+      (inferred ? "taken for the deployment " + printable(inferred->id) + ", of which the update is"
+                : "set aside, as no update of a server is known"));
+  return inferred;
+}
+
+/// The deployment on record, after its record was mended if need be.
+Result<std::optional<DeploymentRecord>> sound_record(const Session& session) {
+  auto record = read_record(session);
+  const bool is_damaged = !record && record.error().code() == ErrorCode::invalid_input;
+  return is_damaged ? mend_record(session, record.error()) : std::move(record);
+}
+
 /// There is no server to ask.
 class NoConsent final : public flow::Consent {
  public:
@@ -77,7 +100,7 @@ class NoConsent final : public flow::Consent {
 }  // namespace
 
 void undo_deployment(const Session& session, const Error& why) {
-  auto record = read_record(session);
+  auto record = sound_record(session);
   if (!record || !*record || (*record)->result != Ending::open) return;
   const std::string name = "the deployment " + printable((*record)->id);
   session.log.error(name + " ends without a server: " + why.message());
@@ -144,7 +167,7 @@ fleet::ServerConsent Deployer::consent_to(const std::string& deployment) {
 }
 
 Result<std::optional<DeploymentRecord>> Deployer::on_record() const {
-  return read_record(session_);
+  return sound_record(session_);
 }
 
 Result<DeploymentRecord> Deployer::go_on(DeploymentRecord record) {

@@ -36,7 +36,8 @@ class Deployer {
   /// is for the latter.
   Result<fleet::DeploymentRecord> carry_out(const fleet::Offer& offer);
 
-  /// The deployment that is not over: its update is in progress, or its end is to be reported.
+  /// The deployment that is not over: its update is in progress, or its end is to be reported. A
+  /// damaged record is mended, or set aside.
   [[nodiscard]] Result<std::optional<fleet::DeploymentRecord>> on_record() const;
   /// Brings the update of a deployment on record to its end. Error: it does not go on now.
   Result<fleet::DeploymentRecord> go_on(fleet::DeploymentRecord record);

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/bytes.hpp"
+#include "core/flow/journal.hpp"
 #include "core/flow/outcome.hpp"
 
 namespace patchbay::fleet {
@@ -15,6 +16,16 @@ std::string text_of(const json& object, const char* name) {
   if (!object.is_object()) return {};
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+/// Of the update that has ended last; null when nothing can be said about it.
+json last_update(const store::Store& store) {
+  const auto text = store.read(store::kLastUpdate);
+  return text && *text ? json::parse(**text, nullptr, false) : json{};
+}
+
+bool is_committed(const json& update) {
+  return text_of(update, "end") == flow::to_string(flow::End::committed);
 }
 
 }  // namespace
@@ -42,8 +53,9 @@ Result<std::optional<DeploymentRecord>> read_deployment(const store::Store& stor
   }
   const bool is_known = result == to_string(record.result);
   if (!record.id.empty() && is_known) return std::optional{std::move(record)};
-  return Error{ErrorCode::invalid_input,
-               "the store's key patchbay-deployment is damaged: \"" + printable(*text) + "\""};
+  return Error{ErrorCode::invalid_input, "the store's key patchbay-deployment is damaged: \"" +
+                                             printable(*text) +
+                                             "\" ('patchbay daemon' puts it right)"};
 }
 
 Status record_deployment(store::Store& store, const DeploymentRecord& record) {
@@ -60,12 +72,22 @@ Status erase_deployment(store::Store& store) {
   return store.commit(transaction).context("forget the deployment");
 }
 
+Result<std::optional<DeploymentRecord>> infer_deployment(const store::Store& store) {
+  PB_TRY(const auto journal, flow::read_journal(store));
+  const json last = last_update(store);
+  DeploymentRecord record{journal ? journal->deployment : text_of(last, "deployment"),
+                          journal ? journal->started : text_of(last, "started")};
+  if (record.id.empty()) return std::optional<DeploymentRecord>{};
+  if (!journal) {
+    record.result =
+        is_committed(last) ? DeploymentRecord::Result::success : DeploymentRecord::Result::failure;
+  }
+  return std::optional{std::move(record)};
+}
+
 bool has_committed(const store::Store& store, const std::string& started) {
-  const auto text = store.read(store::kLastUpdate);
-  if (!text || !*text || started.empty()) return false;
-  const json last = json::parse(**text, nullptr, false);
-  return text_of(last, "started") == started &&
-         text_of(last, "end") == flow::to_string(flow::End::committed);
+  const json last = last_update(store);
+  return !started.empty() && text_of(last, "started") == started && is_committed(last);
 }
 
 }  // namespace patchbay::fleet

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/flow/journal.hpp"
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -49,6 +50,35 @@ TEST_F(DeploymentRecordTest, GivenADamagedRecord_WhenRead_ThenItIsAnErrorThatSho
                 FailsWith(ErrorCode::invalid_input, HasSubstr("patchbay-deployment is damaged")))
         << text;
   }
+}
+
+TEST_F(DeploymentRecordTest, GivenUpdates_WhenADeploymentIsInferred_ThenTheOneInProgressIsFirst) {
+  EXPECT_FALSE(infer_deployment(store_).value());
+  put(store::kLastUpdate, R"({"started":"2025","end":"committed"})");
+  EXPECT_FALSE(infer_deployment(store_).value()) << "a person's";
+
+  for (const auto& [end, result] : {std::pair{"committed", DeploymentRecord::Result::success},
+                                    std::pair{"rolled-back", DeploymentRecord::Result::failure}}) {
+    put(store::kLastUpdate,
+        R"({"started":"2026","deployment":"old","end":")" + std::string{end} + "\"}");
+    const auto last = infer_deployment(store_).value();
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->id, "old");
+    EXPECT_EQ(last->started, "2026");
+    EXPECT_EQ(last->result, result);
+  }
+
+  flow::Journal journal;
+  journal.started = "2027";
+  journal.deployment = "new";
+  store::Transaction transaction;
+  flow::record_journal(journal, transaction);
+  ASSERT_THAT(store_.commit(transaction), IsOk());
+  const auto under_way = infer_deployment(store_).value();
+  ASSERT_TRUE(under_way);
+  EXPECT_EQ(under_way->id, "new");
+  EXPECT_EQ(under_way->started, "2027");
+  EXPECT_EQ(under_way->result, DeploymentRecord::Result::open);
 }
 
 TEST_F(DeploymentRecordTest, GivenTheLastUpdate_WhenAsked_ThenOnlyThatOneCanHaveBeenCommitted) {

@@ -301,6 +301,73 @@ class Outbox(fleet.FleetScenario):
         self.assertEqual(self.daemon.stop(), 0)
 
 
+class DamagedRecord(fleet.FleetScenario):
+    """The deployment's record in the store cannot be read any more."""
+
+    def damage(self):
+        fleet.scenario.put_into_store(self.device, "patchbay-deployment", '{"id": 7}')
+
+    def installed_once(self):
+        self.assertEqual(self.states().count("ArtifactInstall"), 1)
+
+    def test_no_update_is_known(self):
+        """Nothing can be said to the server; what it offers is begun as ever."""
+        self.install(name="mine")
+        self.client("commit")
+        self.damage()
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+        self.assertIn("patchbay-deployment is damaged", self.daemon.text())
+        self.assertIn("set aside", self.daemon.text())
+
+    def test_update_in_progress_is_brought_to_its_end(self):
+        for call, end in (("ArtifactReboot", "success"), ("ArtifactInstall", "failure")):
+            with self.subTest(call):
+                self.setUp()
+                self.device.probe(reboot="Yes", kill_once=call)
+                deployment = self.deploy()
+                self.start()
+                self.daemon.ended()
+                self.damage()
+                self.assertIn("patchbay-deployment is damaged", self.client("commit", code=5).stderr)
+                self.start()
+                self.ends(deployment, end)
+                self.settled()
+                self.installed_once()
+                self.assert_name("new" if end == "success" else "unknown")
+                self.assertEqual(self.device.leftovers(), [])
+
+    def test_update_in_progress_without_a_server(self):
+        self.device.probe(reboot="Yes", kill_once="ArtifactReboot")
+        self.deploy()
+        self.start()
+        self.daemon.ended()
+        self.damage()
+        self.device.configure(ServerURL="")
+        self.start()
+        self.assertEqual(self.daemon.ended(), 1)
+        self.assertIn("ArtifactRollback", self.calls())
+        self.assert_name("unknown")
+
+    def test_end_that_was_not_reported(self):
+        for end, conf in (("success", {}), ("failure", {"fail_always": "ArtifactInstall"})):
+            with self.subTest(end):
+                self.setUp()
+                self.device.probe(**conf)
+                fault = self.server.fault("status:" + end, device_server.answer(500))
+                deployment = self.deploy()
+                self.start()
+                self.requested("status:" + end, status=500)
+                self.daemon.stop()
+                self.damage()
+                fault.end()
+                self.start()
+                self.ends(deployment, end)
+                self.settled()
+                self.installed_once()
+
+
 class FullStore(fleet.FleetScenario):
     """No room for a record in the data store: the deployment is not begun, and nobody says that it failed."""
 

@@ -105,17 +105,6 @@ class Beginning(Daemon):
         with open(self.device.path("data/mender-store"), "rb") as file:
             self.assertEqual(file.read(), content)
 
-    def test_damaged_record_of_a_deployment(self):
-        self.client("show-artifact")
-        self.install(name="first")
-        self.client("commit")
-        scenario.put_into_store(self.device, "patchbay-deployment", '{"id": 7}')
-        self.deploy()
-        self.start()
-        self.requested("inventory", status=200)
-        self.until(lambda: "patchbay-deployment" in self.daemon.text(), "words about the record")
-        self.assertEqual(self.server.named("next"), [])
-
     def test_damaged_key_is_kept(self):
         for content in ("", "nonsense\n", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"):
             path = self.device.write("data/mender-agent.pem", content, 0o600)
