@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import select
 import selectors
 import socket
 import subprocess
@@ -44,6 +45,8 @@ class Line:
 
 # After that long without an answer, the board has not got a line, or not the end of it.
 ANSWER_SECONDS = 5
+# That long the emulator itself may take for an answer.
+ORDER_SECONDS = 120
 
 # What a board was at some moment: files with its disk and its memory.
 Moment = collections.namedtuple("Moment", "disk memory")
@@ -68,7 +71,6 @@ class Machine:
         heard, said = os.pipe()
         self._socket, shell = socket.socketpair()
         ours, orders = socket.socketpair()
-        ours.settimeout(120)
         self._orders = ours.makefile("rwb", buffering=0)
         ours.close()
         # Open here as well: one emulator leaves them to the next.
@@ -79,7 +81,11 @@ class Machine:
         if log:
             write_log.create(log)
         self._command = self._describe(medium, log, time_by_instructions)
-        self._switch_on(memory)
+        try:
+            self._switch_on(memory)
+        except BoardError:
+            self.pull_plug()
+            raise
 
     def _describe(self, medium, log, time_by_instructions):
         """The command of an emulator that starts with the boot loader."""
@@ -169,13 +175,27 @@ class Machine:
     def _order(self, name, **arguments):
         """What the emulator itself answers to an order."""
         self._orders.write(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
-        while line := self._orders.readline():
-            answer = json.loads(line)
+        while True:
+            answer = json.loads(self._hear_emulator(name))
             if "error" in answer:
                 raise BoardError("%s: %s" % (name, answer["error"]["desc"]))
             if "return" in answer:
                 return answer["return"]
-        raise BoardError("the emulator has ended")
+
+    def _hear_emulator(self, order):
+        """A line of what it says about an order. Its end does not end the connection, whose other end is
+        open here as well."""
+        ready, _, _ = select.select([self._orders, self._end], [], [], ORDER_SECONDS)
+        if self._orders in ready:
+            return self._orders.readline()
+        if self._end in ready:
+            raise self._ended(self._qemu.wait())
+        raise BoardError("the emulator does not answer to %s" % order)
+
+    def _ended(self, code):
+        with contextlib.suppress(BlockingIOError):
+            self.console.take()
+        return BoardError("the emulator has ended with %d\n%s" % (code, self.console.said[-2000:]))
 
     def _seconds(self):
         """A clock that stands still while the emulator would run and is not let: a busy host makes a
@@ -195,7 +215,7 @@ class Machine:
             else:
                 code = self._switched_off()
                 if code:
-                    raise BoardError("the emulator has ended with %d\n%s" % (code, self.console.said[-2000:]))
+                    raise self._ended(code)
                 self._switch_on()
 
     def _wait_for(self, line, text, seconds):
