@@ -121,8 +121,18 @@ Deployer::Deployer(const Session& session, fleet::Server& server)
 }
 
 Result<std::optional<fleet::Offer>> Deployer::ask() {
-  PB_TRY(const auto provides, read_provides(session_.device));
-  return deployments_.next(provides);
+  PB_TRY(asked_with_, read_provides(session_.device));
+  return deployments_.next(asked_with_);
+}
+
+Result<std::string> Deployer::ask_for_link(const fleet::Offer& offer) {
+  PB_TRY(const auto now, deployments_.next(asked_with_));
+  if (!now) {
+    return Error{ErrorCode::conflict, "the server does not offer this deployment any more"};
+  }
+  if (now->id == offer.id) return now->url;
+  return Error{ErrorCode::conflict, "the server now offers another deployment, " +
+                                        printable(now->id) + ", instead of this one"};
 }
 
 Result<DeploymentRecord> Deployer::carry_out(const fleet::Offer& offer) {
@@ -146,8 +156,8 @@ Result<flow::Outcome> Deployer::install(Workplace& workplace, const fleet::Offer
   const auto told = deployments_.report(offer.id, fleet::Progress::downloading);
   if (!told && told.error().code() == ErrorCode::conflict) return Error{told.error()};
   if (!told) workplace.log().warning("going on without it: " + told.error().message());
-  PB_TRY(const auto source,
-         fetch::open(offer.url, session_.device.transfer_options(), workplace.log()));
+  PB_TRY(const auto source, fetch::open_link(offer.url, session_.device.transfer_options(),
+                                             workplace.log(), [&] { return ask_for_link(offer); }));
   PB_TRY(const artifact::ReaderOptions reader_options, session_.device.reader_options());
   PB_TRY(artifact::Reader reader, artifact::Reader::open(*source, reader_options));
   workplace.log().info("it brings the artifact \"" + printable(reader.header().name) + "\"");

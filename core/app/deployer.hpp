@@ -10,6 +10,7 @@
 #include "core/fleet/server_consent.hpp"
 #include "core/flow/journal.hpp"
 #include "core/flow/outcome.hpp"
+#include "core/store/provides.hpp"
 
 /// Internal to core/app.
 namespace patchbay::app {
@@ -52,6 +53,8 @@ class Deployer {
   Status forget();
 
  private:
+  /// Where the artifact of an offer is now: links expire.
+  Result<std::string> ask_for_link(const fleet::Offer& offer);
   Result<flow::Outcome> install(Workplace& workplace, const fleet::Offer& offer,
                                 const fleet::DeploymentRecord& record);
   fleet::ServerConsent consent_to(const std::string& deployment);
@@ -60,6 +63,7 @@ class Deployer {
   const Session& session_;
   fleet::Server& server_;
   fleet::Deployments deployments_;
+  store::Provides asked_with_;  // the server wants to hear the same until the deployment has ended
 };
 
 }  // namespace patchbay::app

@@ -25,6 +25,12 @@ ErrorCode code_of_status(int status) {
   }
 }
 
+/// Statuses by which storages say that a link is no good, be it wrong or expired; the name for
+/// "expired" differs.
+bool is_refusal(int status) {
+  return status == 400 || status == 401 || status == 403 || status == 404 || status == 410;
+}
+
 /// Statuses by which a server says that it may work later.
 bool is_passing(int status) {
   return status == 408 || status == 429 || status >= 500;
@@ -59,31 +65,51 @@ std::string first_line(std::string_view text) {
 
 Result<std::unique_ptr<ByteSource>> Download::open(const std::string& url,
                                                    const TransferOptions& options, Log& log) {
+  PB_TRY(auto download, begin(url, options, log, std::nullopt));
+  PB_CHECK(download->wait_open());
+  return std::unique_ptr<ByteSource>{std::move(download)};
+}
+
+Result<std::unique_ptr<Download>> Download::begin(const std::string& url,
+                                                  const TransferOptions& options, Log& log,
+                                                  const std::optional<Position>& from) {
   const std::string what = "download " + without_secrets(url);
   PB_TRY(const CurlLibrary* curl, curl_library().context(what));
   PB_TRY(auto client, HttpClient::create(*curl, options).context(what));
   if (options.skip_verify && is_https(url)) {
     log.warning(what + ": the server's certificate is not checked (SkipVerify)");
   }
-  std::unique_ptr<Download> download{new Download{url, options, log, std::move(client)}};
-  PB_TRY(download->size_, download->channel_.wait_open());
-  return std::unique_ptr<ByteSource>{std::move(download)};
+  return std::unique_ptr<Download>{new Download{url, options, log, std::move(client), from}};
 }
 
 Download::Download(std::string url, const TransferOptions& options, Log& log,
-                   std::unique_ptr<HttpClient> client)
+                   std::unique_ptr<HttpClient> client, const std::optional<Position>& from)
     : url_{std::move(url)},
       name_{without_secrets(url_)},
       options_{options},
       log_{log},
       client_{std::move(client)},
       channel_{kBuffer},
+      size_seen_{from ? from->size : std::nullopt},
+      received_{from ? from->received : 0},
+      validator_{from ? from->validator : ""},
+      begun_{from.has_value()},
       receiver_{[this] { channel_.close(receive_all().context("download " + name_)); }} {
 }
 
 Download::~Download() {
   channel_.abandon();
   client_->cancel();
+}
+
+Status Download::wait_open() {
+  PB_TRY(size_, channel_.wait_open());
+  return Done{};
+}
+
+std::optional<Download::Position> Download::position() const {
+  if (!begun_) return std::nullopt;
+  return Position{received_, size_seen_, validator_};
 }
 
 Result<std::size_t> Download::read(std::span<std::byte> buffer) {
@@ -100,8 +126,9 @@ Status Download::receive_all() {
     auto failed = receive_once();
     if (!failed) return Done{};
     if (channel_.reader() == Channel::Reader::gone) return Error{ErrorCode::cancelled, "cancelled"};
+    refused_ = failed->cure == Failure::Cure::other_url;
     // A server that has never delivered a byte is more likely a wrong URL than a bad line.
-    if (!begun_ || failed->cure == Failure::Cure::none) return std::move(failed->error);
+    if (!begun_ || failed->cure != Failure::Cure::try_again) return std::move(failed->error);
     if (resumed >= options_.max_resumes) {
       return std::move(failed->error)
           .context("gave up after " + std::to_string(resumed) + " resumed transfers");
@@ -167,8 +194,10 @@ std::optional<Download::Failure> Download::refuse(const Response& response) cons
   if (response.status == 416) why = "it has changed on the server meanwhile (HTTP status 416)";
   const std::string line = response.is_text() ? first_line(body_start_) : "";
   if (!line.empty()) why += ": " + line;
-  return failure(code_of_status(response.status), why,
-                 is_passing(response.status) ? Failure::Cure::try_again : Failure::Cure::none);
+  const auto cure = is_passing(response.status)   ? Failure::Cure::try_again
+                    : is_refusal(response.status) ? Failure::Cure::other_url
+                                                  : Failure::Cure::none;
+  return failure(code_of_status(response.status), why, cure);
 }
 
 /// Nothing when the rest of the same content follows.
@@ -223,11 +252,9 @@ Continue Download::take_head(const Response& response) {
   }
   if (refusal_) return Continue::stop;
   body_ = Body::deliver;
-  if (!begun_) {
-    begun_ = true;
-    size_seen_ = response.content_length;
-    channel_.open(size_seen_);
-  }
+  if (!begun_) size_seen_ = response.content_length;
+  begun_ = true;
+  channel_.open(size_seen_);
   if (received_ == 0) validator_ = response.validator();
   return Continue::go_on;
 }

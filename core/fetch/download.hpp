@@ -19,9 +19,20 @@ namespace patchbay::fetch {
 /// and reader work at the same time; when the connection breaks it is taken up again where it was.
 class Download final : public ByteSource {
  public:
+  /// How far a download has come, and by what its content is known again.
+  struct Position {
+    std::uint64_t received = 0;
+    std::optional<std::uint64_t> size;
+    std::string validator;
+  };
+
   /// Returns once the server has promised the content.
   static Result<std::unique_ptr<ByteSource>> open(const std::string& url,
                                                   const TransferOptions& options, Log& log);
+  /// Does not wait for the server. With `from`, the rest of what another download has begun.
+  static Result<std::unique_ptr<Download>> begin(const std::string& url,
+                                                 const TransferOptions& options, Log& log,
+                                                 const std::optional<Position>& from);
   Download(const Download&) = delete;
   Download& operator=(const Download&) = delete;
   ~Download() override;
@@ -29,14 +40,23 @@ class Download final : public ByteSource {
   Result<std::size_t> read(std::span<std::byte> buffer) override;
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return size_; }
 
+  /// Waits until the server has promised the content; before size().
+  Status wait_open();
+  /// Whether it has ended because the server does not hand out what the URL names, at least not by
+  /// this URL. After wait_open() or read() has failed.
+  [[nodiscard]] bool is_refused() const { return refused_; }
+  /// Where it has ended; nothing if no content was promised. After wait_open() or read() has
+  /// failed.
+  [[nodiscard]] std::optional<Position> position() const;
+
  private:
   struct Failure {
     Error error;
-    enum class Cure : std::uint8_t { none, try_again } cure;
+    enum class Cure : std::uint8_t { none, try_again, other_url } cure;
   };
 
   Download(std::string url, const TransferOptions& options, Log& log,
-           std::unique_ptr<HttpClient> client);
+           std::unique_ptr<HttpClient> client, const std::optional<Position>& from);
   Status receive_all();
   std::optional<Failure> receive_once();
   std::optional<Failure> receive_from(const std::string& url, std::string& redirect_to);
@@ -57,12 +77,13 @@ class Download final : public ByteSource {
   Channel channel_;
   std::optional<std::uint64_t> size_;  // the reader's copy
 
-  // Only the receiving thread uses these.
+  // Only the receiving thread uses these, until it has closed the channel.
   std::optional<std::uint64_t> size_seen_;
   std::uint64_t received_ = 0;
   std::string validator_;
+  bool refused_ = false;
   enum class Body : std::uint8_t { deliver, keep_start, ignore } body_ = Body::ignore;
-  bool begun_ = false;      // a response with the content has come
+  bool begun_ = false;      // a response with the content has come, perhaps to a download before
   std::string body_start_;  // of a response that is not the content
   std::optional<Failure> refusal_;
 

@@ -7,6 +7,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/fetch/download.hpp"
+#include "core/fetch/renewed_download.hpp"
 #include "core/fetch/url.hpp"
 #include "core/os/file.hpp"
 
@@ -50,6 +51,12 @@ Result<std::unique_ptr<ByteSource>> open(const std::string& location,
   }
   PB_TRY(UniqueFd file, os::open_file(location, O_RDONLY));
   return checked_source(std::move(file), location);
+}
+
+Result<std::unique_ptr<ByteSource>> open_link(const std::string& url,
+                                              const TransferOptions& options, Log& log,
+                                              Renewal renewal) {
+  return RenewedDownload::open(url, options, log, std::move(renewal));
 }
 
 }  // namespace patchbay::fetch

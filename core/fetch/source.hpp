@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,5 +40,18 @@ bool is_url(std::string_view location);
 /// only, honours http_proxy, https_proxy, no_proxy, and bounds the time of every wait.
 Result<std::unique_ptr<ByteSource>> open(const std::string& location,
                                          const TransferOptions& options, Log& log);
+
+/// Another URL of the same content. Error: there is none; with the code `io` or `timeout` there may
+/// be one later.
+using Renewal = std::function<Result<std::string>()>;
+
+/// As open() of a URL, for links that expire: where one is refused (400, 401, 403, 404, 410), at
+/// first or in the middle, `renewal` is asked for another, and the download goes on there if the
+/// content is the same (size, ETag). As often as max_resumes says, in all; a link that is refused
+/// without having delivered a byte, though it was fresh, ends it at once. `renewal` is called on
+/// the thread that opens or reads.
+Result<std::unique_ptr<ByteSource>> open_link(const std::string& url,
+                                              const TransferOptions& options, Log& log,
+                                              Renewal renewal);
 
 }  // namespace patchbay::fetch

@@ -337,12 +337,64 @@ class Download(Network):
         self.failed(deployment)
 
     def test_secrets_of_the_link_are_in_no_log(self):
-        self.server.fault("download", device_server.answer(403), times=1)
+        self.server.fault("download", device_server.answer(403))
         deployment = self.deploy()
         self.failed(deployment)
         for text in (self.daemon.text(), json.dumps(deployment.log)):
             self.assertNotIn("sig=", text)
             self.assertNotIn("Bearer", text)
+
+    def expired(self, handler):
+        self.server.expire_links()
+        device_server.answer(403, b"<Error>Request has expired</Error>")(handler)
+
+    def test_link_that_has_expired(self):
+        """At the first request, and in the middle: the server is asked for another, and for nothing else."""
+        for breaks, requests in (((), 2), ((100000,), 3), ((100000, 50000), 4)):
+            with self.subTest(breaks):
+                self.setUp()
+                deployment = self.big()
+                self.server.break_downloads(*breaks)
+                self.server.fault("download", self.expired, times=1, skip=len(breaks[:1]))
+                self.start()
+                self.ends(deployment, "success")
+                self.assertEqual(deployment.reports, ["downloading", "installing", "installing", "success"])
+                asked = self.server.named("next-v1-get", 200)
+                self.assertEqual([one.query for one in asked], [asked[0].query] * 2)
+                downloads = self.server.named("download")
+                self.assertEqual(len(downloads), requests)
+                self.assertEqual(sum("Range" in one.headers for one in downloads), requests - 1 if breaks else 0)
+
+    def test_server_cannot_be_asked_for_another_link_at_once(self):
+        self.server.fault("next", device_server.page_of_a_proxy(502), times=2, skip=1)
+        self.server.v2 = True
+        self.server.fault("download", self.expired, times=1)
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+
+    def test_deployment_that_was_called_off_when_the_link_expires(self):
+        for another in (False, True):
+            with self.subTest(another):
+                self.setUp()
+                first = self.big(name="first")
+
+                def call_off(handler, first=first):
+                    with self.server.rules.lock:
+                        first.abort()
+                    self.expired(handler)
+                self.server.break_downloads(100000)
+                self.server.fault("download", call_off, times=1, skip=1)
+                second = self.deploy(name="second") if another else None
+                self.start()
+                self.requested("status:failure", status=409)
+                self.assertEqual(first.reports, ["downloading", "failure"])
+                if second:
+                    self.ends(second, "success")
+                self.settled()
+                self.assert_name("second" if second else "unknown")
+                self.assertEqual(self.calls().count("ArtifactInstall"), 1 if second else 0)
+                self.assertEqual(self.device.leftovers(), [])
 
     def test_killed_in_the_middle(self):
         self.server.fault("download", device_server.silence, times=1)
