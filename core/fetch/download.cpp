@@ -191,7 +191,8 @@ std::optional<Download::Failure> Download::judge(const Outcome& outcome) {
 
 std::optional<Download::Failure> Download::refuse(const Response& response) const {
   std::string why = "HTTP status " + response.status_line();
-  if (response.status == 416) why = "it has changed on the server meanwhile (HTTP status 416)";
+  if (response.status == 416 && received_ > 0)
+    why = "it has changed on the server meanwhile (HTTP status 416)";
   const std::string line = response.is_text() ? first_line(body_start_) : "";
   if (!line.empty()) why += ": " + line;
   const auto cure = is_passing(response.status)   ? Failure::Cure::try_again

@@ -58,6 +58,8 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerCase{"ServerError", reply("503 Service Unavailable", ""), ErrorCode::io, "503"},
         AnswerCase{"NoContent", HttpReply{"HTTP/1.1 204 No Content\r\n\r\n"}, ErrorCode::io, "204"},
         AnswerCase{"PartWithoutAsking", reply("206 Partial Content", "x"), ErrorCode::io, "206"},
+        AnswerCase{"NoSuchRangeWithoutAsking", reply("416 Range Not Satisfiable", ""),
+                   ErrorCode::io, "HTTP status 416 Range Not Satisfiable"},
         AnswerCase{"NotModified", HttpReply{"HTTP/1.1 304 Not Modified\r\n\r\n"}, ErrorCode::io,
                    "304"},
         AnswerCase{"RedirectToNowhere", reply("302 Found", ""), ErrorCode::io, "302"},

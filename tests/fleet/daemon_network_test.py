@@ -405,7 +405,7 @@ class Download(Network):
         self.failed(deployment)
 
     def test_what_is_no_artifact(self):
-        for content, word in ((b"", "changed"), (b"<html></html>" * 100, "artifact"), (BIG, "artifact")):
+        for content, word in ((b"", "it is empty"), (b"<html></html>" * 100, "artifact"), (BIG, "artifact")):
             with self.subTest(content[:10]):
                 self.setUp()
                 deployment = self.deploy()

@@ -407,7 +407,7 @@ def send_content(handler, body, stop):
     if asked:
         status, first, last = 206, int(asked[1]), min(int(asked[2] or last), last)
         headers["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(body))
-    if first > last:
+    if asked and first > last:
         raise Refused(416, "there are %d bytes" % len(body))
     rest = body[first:last + 1]
     if stop is None:
