@@ -3,6 +3,13 @@
 #include <utility>
 
 namespace patchbay::fleet {
+namespace {
+
+/// A server that is overloaded should be able to spread its devices, and an update that nobody
+/// confirms has to be undone while somebody still watches.
+constexpr std::chrono::seconds kMostAsked = std::chrono::hours{1};
+
+}  // namespace
 
 ServerConsent::ServerConsent(const Parts& parts, std::string deployment, Backoff backoff)
     : parts_{parts}, deployment_{std::move(deployment)}, backoff_{backoff} {
@@ -24,11 +31,14 @@ Status ServerConsent::tell(Progress progress) {
 Status ServerConsent::confirm() {
   parts_.server.forget();
   backoff_.reset();
+  auto patience = kMostAsked;
   for (;;) {
     auto told = parts_.deployments.report(deployment_, Progress::installing);
     if (told || told.error().code() == ErrorCode::conflict) return told;
     const auto asked = parts_.server.wait_asked();
-    const auto wait = asked ? asked : backoff_.next();
+    const bool is_granted = asked && *asked <= patience;
+    if (is_granted) patience -= *asked;
+    const auto wait = is_granted ? asked : backoff_.next();
     if (!wait) return std::move(told).context("the server was not reached before the commit");
     parts_.log.warning(told.error().message() + "; trying again in " +
                        std::to_string(wait->count()) + " s, before the commit");

@@ -16,7 +16,8 @@ namespace patchbay::fleet {
 ///
 /// Before the installation and the reboot a report that gets lost does not matter. The one before
 /// the commit has to arrive, after a new login: a system that does not reach its server any more
-/// could not be updated again, so that it is rolled back when the retries are used up.
+/// could not be updated again, so that it is rolled back when the retries are used up. Waits that
+/// the server asks for use up none, up to an hour in all.
 class ServerConsent final : public flow::Consent {
  public:
   struct Parts {

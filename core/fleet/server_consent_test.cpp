@@ -90,6 +90,29 @@ TEST_F(ServerConsentTest, GivenTheServerIsAwayBeforeTheCommit_WhenItComesBack_Th
   EXPECT_THAT(pauses_, ElementsAre(seconds{60}, seconds{60}, seconds{5}));
 }
 
+TEST_F(ServerConsentTest, GivenAServerThatAlwaysAsksToWait_WhenAnHourIsOver_ThenTheRetriesCount) {
+  fake_.will_accept("token");
+  auto busy = answer(503);
+  busy.retry_after = seconds{1500};
+  for (int i = 0; i < 6; ++i)
+    fake_.will(busy);
+  EXPECT_THAT(consent_.ask(flow::State::consent_commit),
+              FailsWith(ErrorCode::io, HasSubstr("503")));
+  EXPECT_THAT(pauses_,
+              ElementsAre(seconds{1500}, seconds{1500}, seconds{60}, seconds{60}, seconds{60}));
+  EXPECT_EQ(fake_.calls.size(), 7u);
+}
+
+TEST_F(ServerConsentTest, GivenAWaitOfADay_WhenAskedFor_ThenTheUsualOneIsTaken) {
+  fake_.will_accept("token");
+  auto busy = answer(503);
+  busy.retry_after = std::chrono::hours{24};
+  fake_.will(busy);
+  fake_.will(answer(204));
+  EXPECT_THAT(consent_.ask(flow::State::consent_commit), IsOk());
+  EXPECT_THAT(pauses_, ElementsAre(seconds{60}));
+}
+
 TEST_F(ServerConsentTest, GivenTheServerStaysAway_WhenTheRetriesAreUsedUp_ThenThereIsNoConsent) {
   EXPECT_THAT(consent_.ask(flow::State::consent_commit),
               FailsWith(ErrorCode::io, HasSubstr("was not reached before the commit")));
