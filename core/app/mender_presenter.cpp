@@ -75,6 +75,8 @@ class MenderPresenter final : public Presenter {
     return failed(error);
   }
 
+  int done(const std::string&) override { return 0; }
+
   int failed(const Error& error) override {
     std::fprintf(stderr, "Could not fulfill request: %s\n",
                  printable(error.message(), 2000).c_str());

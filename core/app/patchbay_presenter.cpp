@@ -179,6 +179,12 @@ class PatchbayPresenter final : public Presenter {
     return exit_code::kRefused;
   }
 
+  int done(const std::string& what) override {
+    say(what);
+    print({{"end", "done"}});
+    return exit_code::kDone;
+  }
+
   int failed(const Error& error) override {
     say("Error: " + printable(error.message(), 2000));
     print({{"end", "failed"}, {"error", error_json(error)}});

@@ -31,6 +31,8 @@ class Presenter {
   virtual int waits_for_commit(const std::string& artifact_name) = 0;
   /// The request was refused; nothing was touched. Returns the exit code.
   virtual int refused(Request request, const Error& error) = 0;
+  /// Something has worked that is no request to change the device. Returns the exit code.
+  virtual int done(const std::string& what) = 0;
   /// Something failed that is no request to change the device. Returns the exit code.
   virtual int failed(const Error& error) = 0;
 };

@@ -87,9 +87,10 @@ Result<artifact::RequestKey> prepare(const Session& session) {
 Result<os::FileLock> lock_daemon(const Session& session) {
   auto lock = os::FileLock::acquire(daemon_lock_file(session), std::to_string(::getpid()));
   if (lock || lock.error().code() != ErrorCode::conflict) return lock;
+  const auto holder = os::FileLock::holder(daemon_lock_file(session)).value_or(std::nullopt);
   return Error{ErrorCode::conflict, "a daemon is running on the data in " +
-                                        session.device.datastore() + " already (" +
-                                        lock.error().message() + ")"};
+                                        session.device.datastore() + " already: process " +
+                                        holder.value_or("unknown")};
 }
 
 /// Unless another daemon, with a configuration of its own, looks after it.
@@ -131,12 +132,13 @@ Result<pid_t> running_daemon(const Session& session) {
                    "; start it with 'patchbay daemon', or as the service patchbay-daemon"};
 }
 
-int wake_daemon(const Session& session, int signal) {
+int wake_daemon(const Session& session, int signal, const std::string& to_do) {
   const auto pid = running_daemon(session);
   if (!pid) return session.presenter.failed(pid.error());
-  if (::kill(*pid, signal) == 0) return exit_code::kDone;
-  return session.presenter.failed(
-      Error::from_errno(errno, "wake the daemon, process " + std::to_string(*pid)));
+  const std::string daemon = "the daemon, process " + std::to_string(*pid);
+  if (::kill(*pid, signal) == 0)
+    return session.presenter.done("Asked " + daemon + ", to " + to_do + ".");
+  return session.presenter.failed(Error::from_errno(errno, "wake " + daemon));
 }
 
 }  // namespace
@@ -152,11 +154,11 @@ int daemon(const Session& session) {
 }
 
 int check_update(const Session& session) {
-  return wake_daemon(session, SIGUSR1);
+  return wake_daemon(session, SIGUSR1, "look for a deployment");
 }
 
 int send_inventory(const Session& session) {
-  return wake_daemon(session, SIGUSR2);
+  return wake_daemon(session, SIGUSR2, "report the inventory");
 }
 
 int make_key(const Session& session) {

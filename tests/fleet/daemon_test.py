@@ -80,7 +80,7 @@ class Beginning(Daemon):
         self.polled()
         requests = len(self.server.named("auth"))
         result = self.client("daemon", code=1)
-        self.assertIn(str(self.daemon.process.pid), result.stderr)
+        self.assertIn("already: process %d" % self.daemon.process.pid, result.stderr)
         self.assertEqual(len(self.server.named("auth")), requests)
 
     def test_tier_that_is_none(self):
@@ -346,11 +346,16 @@ class Seldom(Daemon):
         for name in NAMES:
             with self.subTest(name):
                 count = len(self.server.named("next-v1-get"))
-                self.client("check-update", name=name)
+                self.said("look for a deployment", self.client("check-update", name=name), name)
                 self.requested("next-v1-get", count + 1)
                 self.inventory_script("mender-inventory-kernel", "echo kernel=" + name)
-                self.client("send-inventory", name=name)
+                self.said("report the inventory", self.client("send-inventory", name=name), name)
                 self.until(lambda: self.server.inventory().get("kernel") == name, "the inventory")
+
+    def said(self, what, result, name):
+        """A line for people; Mender's client says nothing."""
+        line = "Asked the daemon, process %d, to %s.\n" % (self.daemon.process.pid, what)
+        self.assertEqual((result.stdout, result.stderr), ("", line if name == NAMES[0] else ""))
 
     def test_deployment_on_request(self):
         deployment = self.deploy()
