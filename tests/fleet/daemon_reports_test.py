@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import device_server
@@ -409,6 +410,71 @@ class FullStore(fleet.FleetScenario):
         self.requested("next", 3, status=200)
         time.sleep(3)
         self.assertEqual(len(self.server.named("next", 200)), 3)
+
+
+class FailingDisk(fleet.FleetScenario):
+    """What the store writes does not reach the disk while a deployment ends."""
+
+    # The last commits of a deployment, the end of its update first, by what is said when they fail.
+    COMMITS = ("its end could not be recorded", "record the deployment", "it will be reported once more")
+
+    def fail(self, first):
+        """From the `first` of the daemon's syncs on each fails, until self.mend()."""
+        fleet.scenario.need("strace")
+        # Its children are left alone: strace cannot let go of a process that waits for one of them to begin.
+        said = open(self.device.path("strace.said"), "w")
+        self.addCleanup(said.close)
+        self.tracer = subprocess.Popen(
+            ["strace", "-o", self.device.path("strace"), "-p", str(self.daemon.process.pid),
+             "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=%d+" % first], stderr=said)
+        self.addCleanup(self.mend)
+        self.until(lambda: "attached" in self.read("strace.said") or self.tracer.poll() is not None, "strace")
+        if self.tracer.poll() is not None:
+            self.go()
+            self.skipTest("nobody may trace here: " + self.read("strace.said").strip())
+
+    def mend(self):
+        self.tracer.terminate()
+        self.tracer.wait(timeout=fleet.LIMIT)
+
+    def read(self, name):
+        with open(self.device.path(name)) as file:
+            return file.read()
+
+    def assert_one_end(self, end, first, said, then):
+        self.blocking("Cleanup", fail_always="" if end == "success" else "ArtifactInstall")
+        deployment = self.deploy()
+        self.start()
+        self.until(lambda: "Cleanup" in self.calls(), "Cleanup")
+        self.fail(first)
+        self.go()
+        self.until(lambda: said in self.daemon.text() and self.read("strace").count("INJECTED") > 1, "failures")
+        then()
+        self.ends(deployment, end)
+        self.settled()
+        self.assertEqual(set(deployment.reports) & {"success", "failure"}, {end}, self.story())
+        self.assertEqual(self.states().count("ArtifactInstall"), 1)
+        self.assert_name("new" if end == "success" else "unknown")
+        self.assertEqual(self.device.leftovers(), [])
+        self.assertEqual(self.daemon.stop(), 0)
+
+    def power_cut(self):
+        self.daemon.kill()
+        self.mend()
+        self.start()
+
+    def test_disk_that_works_again(self):
+        for end in ("success", "failure"):
+            for first, said in enumerate(self.COMMITS, 1):
+                with self.subTest(end + ", " + said):
+                    self.setUp()
+                    self.assert_one_end(end, first, said, self.mend)
+
+    def test_power_cut_meanwhile(self):
+        for first, said in enumerate(self.COMMITS, 1):
+            with self.subTest(said):
+                self.setUp()
+                self.assert_one_end("success", first, said, self.power_cut)
 
 
 class Log(fleet.FleetScenario):

@@ -168,10 +168,10 @@ class FleetScenario(scenario.Scenario):
 
     # ---- the module ----
 
-    def blocking(self, call="ArtifactInstall"):
+    def blocking(self, call="ArtifactInstall", **conf):
         """Lets the module wait in a call until self.go()."""
         waits = '[ "$1" != %s ] || while [ ! -e "%s" ]; do sleep 0.02; done' % (call, self.device.path("go"))
-        self.device.probe(named_probe=waits)
+        self.device.probe(named_probe=waits, **conf)
 
     def go(self):
         self.device.write("go", "")
