@@ -1,9 +1,5 @@
 #include "sdk/kit/walk.hpp"
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string_view>
 #include <utility>
@@ -19,8 +15,6 @@ using host::Call;
 // Far more than a module needs that ends, also on a busy machine.
 constexpr std::chrono::seconds kGrace{4};
 constexpr const char* kDatastore = "/var/lib/patchbay-check";
-// What a call takes that does nothing: this program is started, and the module.
-constexpr unsigned kStarted = 2;
 
 host::TreeContent content_for(const Sample& sample) {
   host::TreeContent content;
@@ -63,14 +57,6 @@ std::string last_line_of(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
   return printable(text.substr(text.rfind('\n') + 1), 400);
 }
-
-/// For a process whose standard error is kept.
-class PrintingLog final : public Log {
- public:
-  void write(LogLevel, std::string_view message) override {
-    std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
-  }
-};
 
 }  // namespace
 
@@ -270,17 +256,13 @@ void Walk::expect_started() {
   find("kit", "the program of --start ends with 0", stage_.start_problem());
 }
 
-TracedProgram Walk::one_call(Call call) const {
-  TracedProgram program;
-  program.argv = {subject_.program,   kCallOnce,    subject_.file.type,
-                  subject_.file.path, tree_.path(), std::string{to_string(call)}};
-  program.environment = subject_.environment;
-  return program;
+TracedCall Walk::traced(Call call) const {
+  return TracedCall{subject_, tree_.path(), call};
 }
 
 bool Walk::cut_in(Call call, unsigned nth) {
   module_.reset();
-  const Cut cut = run_and_cut(one_call(call), nth);
+  const Cut cut = traced(call).stopped_at(nth);
   if (cut.reached) {
     note("power cut in " + std::string{to_string(call)} + " in front of " + cut.call + " " +
          printable(cut.subject));
@@ -292,7 +274,7 @@ bool Walk::cut_in(Call call, unsigned nth) {
 
 bool Walk::killed_in(Call call, unsigned nth) {
   module_.reset();
-  const Cut cut = run_and_cut(one_call(call), nth);
+  const Cut cut = traced(call).stopped_at(nth);
   if (cut.reached) {
     note("killed in " + std::string{to_string(call)} + " in front of " + cut.call + " " +
          printable(cut.subject));
@@ -302,11 +284,7 @@ bool Walk::killed_in(Call call, unsigned nth) {
 
 unsigned Walk::changes_of(Call call) {
   module_.reset();
-  try {
-    return run_and_cut(one_call(call), 0).calls;
-  } catch (const std::exception&) {
-    return 0;  // no ptrace here; the case says that it could not be played
-  }
+  return traced(call).changes();
 }
 
 std::optional<bool> Walk::reboot_after_install() {
@@ -317,19 +295,14 @@ std::optional<bool> Walk::reboot_after_install() {
   return must(Call::artifact_verify_reboot);
 }
 
-/// Nothing where there is no ptrace, so that what the call does cannot be seen.
-std::optional<Cut> Walk::traced(Call call) {
-  auto program = one_call(call);
-  program.output = std::string{kDatastore} + "/said";
-  std::optional<Cut> cut;
-  try {
-    cut = run_to_reboot(program);
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-  log_text_ += os::read_file(program.output, kMiB).value_or("");
+/// Nothing where what the call does cannot be seen.
+std::optional<Cut> Walk::traced_to_reboot(Call call) {
+  const std::string output = std::string{kDatastore} + "/said";
+  auto cut = traced(call).to_reboot(output);
+  if (!cut) return cut;
+  log_text_ += os::read_file(output, kMiB).value_or("");
   std::error_code ignored;  // nobody counts what lies there
-  std::filesystem::remove(program.output, ignored);
+  std::filesystem::remove(output, ignored);
   return cut;
 }
 
@@ -338,14 +311,14 @@ bool Walk::reboot_itself(Call call) {
   module_.reset();
   std::optional<Cut> cut;
   const auto made = watched(name, [&]() -> Status {
-    cut = traced(call);
+    cut = traced_to_reboot(call);
     if (!cut || cut->reached || cut->exited_with(0)) return Done{};
     return Error{ErrorCode::module_failed, last_line_of(log_text_)};
   });
   if (!cut) return must(call);
   note(name);
   if (!made) find("succeeds", name + " succeeds here", made.error().message());
-  if (made && cut->calls <= kStarted) {
+  if (made && cut->calls <= TracedCall::kLeastChanges) {
     find("reboots-itself", "after the answer Yes, " + name + " reboots what has to be rebooted",
          name + " returned without having asked for a reboot, started a program or changed " +
              "anything: nothing reboots (Automatic asks the client for it)");
@@ -426,25 +399,6 @@ void Walk::expect_tidy() {
     find("tidy", "nothing is left behind after Cleanup",
          backups.front() + " still holds what was there before the update");
   }
-}
-
-int run_one_call(const std::string& type, const std::string& path, const std::string& tree,
-                 const std::string& call) {
-  PrintingLog log;
-  host::ModuleSettings settings;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
-    settings.environment.emplace_back(*entry);
-  const auto binding = path.ends_with(".so") ? host::Binding::plugin : host::Binding::executable;
-  const auto module = host::bind_module({type, path, binding}, tree, settings, log, nullptr);
-  if (!module) return 1;
-  for (int number = 0; number <= static_cast<int>(Call::cleanup); ++number) {
-    const auto candidate = static_cast<Call>(number);
-    if (to_string(candidate) != call) continue;
-    const auto status = (*module)->call(candidate);
-    if (!status) log.error(status.error().message());
-    return status ? 0 : 1;
-  }
-  return 1;
 }
 
 }  // namespace patchbay::kit

@@ -9,21 +9,13 @@
 #include "core/host/module.hpp"
 #include "core/host/work_tree.hpp"
 #include "sdk/kit/finding.hpp"
-#include "sdk/kit/kill_at_syscall.hpp"
 #include "sdk/kit/sample.hpp"
 #include "sdk/kit/stage.hpp"
+#include "sdk/kit/subject.hpp"
+#include "sdk/kit/traced_call.hpp"
 
 /// One update of one module on a stage, call by call, with the rules it has to keep.
 namespace patchbay::kit {
-
-/// What is checked.
-struct Subject {
-  host::ModuleFile file;
-  Sample sample;
-  std::string program;  ///< this program: becomes the module host, and one call of a module
-  std::chrono::milliseconds call_limit{std::chrono::seconds{10}};
-  std::vector<std::string> environment;
-};
 
 /// One call, as a watcher sees it.
 struct CallRecord {
@@ -117,8 +109,8 @@ class Walk {
   void release();
   Status watched(std::string_view call, const std::function<Status()>& made);
   void expect_started();
-  [[nodiscard]] TracedProgram one_call(host::Call call) const;
-  std::optional<Cut> traced(host::Call call);
+  [[nodiscard]] TracedCall traced(host::Call call) const;
+  std::optional<Cut> traced_to_reboot(host::Call call);
 
   const Subject& subject_;
   const Sample& sample_;
@@ -134,11 +126,5 @@ class Walk {
   bool cuts_between_ = false;
   Watcher watcher_;
 };
-
-/// argv[1] of a traced process.
-inline constexpr const char* kCallOnce = "call-once";
-/// Runs one call of a module and exits: what a traced process of cut_in() does.
-int run_one_call(const std::string& type, const std::string& path, const std::string& tree,
-                 const std::string& call);
 
 }  // namespace patchbay::kit
