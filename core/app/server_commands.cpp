@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include <charconv>
+#include <stop_token>
 
 #include "core/app/daemon.hpp"
 #include "core/app/logging.hpp"
@@ -28,15 +29,14 @@ Result<artifact::RequestKey> load_key(const Session& session) {
                                 session.log);
 }
 
-fleet::ServerSettings server_settings(const Session& session) {
+fleet::ServerSettings server_settings(const Session& session, std::stop_token stop) {
   const Config& config = session.device.config();
   fleet::ServerSettings settings;
   settings.urls = config.servers;
   settings.tenant_token = config.tenant_token;
   settings.tier = config.device_tier;
-  settings.transport = [options = session.device.transfer_options()](const fetch::Call& call) {
-    return fetch::call(call, options);
-  };
+  settings.transport = [options = session.device.transfer_options(), stop = std::move(stop)](
+                           const fetch::Call& call) { return fetch::call(call, options, stop); };
   settings.identity = [identity = fleet::IdentitySettings{
                            os::join(data_directory(), "identity/mender-device-identity"),
                            session.device.settings().module.environment}] {
@@ -113,11 +113,13 @@ Status run_daemon(const Session& session) {
   PB_TRY(const os::FileLock only_one, lock_daemon(session));
   if (const auto status = bootstrap(session); !status)
     session.log.warning(status.error().message());
-  fleet::Server server{server_settings(session), *std::move(key), session.log};
+  std::stop_source ending;
+  fleet::Server server{server_settings(session, ending.get_token()), *std::move(key), session.log};
   const auto add_ons =
       control::AddOns::start(server, session.device.transfer_options(), session.log);
   if (!add_ons) session.log.info("no add-ons: " + add_ons.error().message());
   Daemon{session, server, wakeups}.run();
+  ending.request_stop();  // of a login that an add-on has asked for
   return Done{};
 }
 

@@ -67,7 +67,9 @@ bool AddOns::fetch() {
 }
 
 void AddOns::log_in() {
-  if (const auto status = server_.log_in(); !status) {
+  const auto status = server_.log_in();
+  const bool is_news = !status && status.error().code() != ErrorCode::cancelled;
+  if (is_news) {
     log_.warning("an add-on asked for a login: " + status.error().message());
   }
   const std::scoped_lock lock{mutex_};

@@ -66,12 +66,13 @@ std::string Answer::status_line() const {
   return std::to_string(status) + (reason.empty() ? "" : " " + reason);
 }
 
-Result<Answer> call(const Call& call, const TransferOptions& options) {
+Result<Answer> call(const Call& call, const TransferOptions& options, const std::stop_token& stop) {
   const std::string what = call.method + " " + without_secrets(call.url);
   PB_CHECK(check_url(call.url).context(what));
   PB_CHECK(check_headers(call.headers).context(what));
   PB_TRY(const CurlLibrary* curl, curl_library().context(what));
   PB_TRY(const auto client, HttpClient::create(*curl, options).context(what));
+  const std::stop_callback cancel{stop, [&client] { client->cancel(); }};
   return exchange(call, *client).context(what);
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -41,8 +42,10 @@ struct Answer {
 ///
 /// Errors: invalid_input (a malformed URL or header, a certificate file that cannot be used),
 /// denied (the server's certificate), timeout, unsupported (no libcurl, not HTTP), io (no
-/// connection, or one that broke, or a success of more than kMaxAnswer bytes). They name the method
-/// and the URL, but never its query, what is in a header, or in the body.
-Result<Answer> call(const Call& call, const TransferOptions& options);
+/// connection, or one that broke, or a success of more than kMaxAnswer bytes), cancelled (by
+/// `stop`, at once). They name the method and the URL, but never its query, what is in a header, or
+/// in the body.
+Result<Answer> call(const Call& call, const TransferOptions& options,
+                    const std::stop_token& stop = {});
 
 }  // namespace patchbay::fetch

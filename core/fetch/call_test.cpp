@@ -208,6 +208,19 @@ TEST_F(CallTest, GivenUnusableUrlsAndHeaders_WhenCalled_ThenTheyAreRefusedUnsent
   EXPECT_TRUE(server.requests().empty());
 }
 
+TEST_F(CallTest, GivenASilentServer_WhenStopped_ThenTheCallEndsAtOnce) {
+  std::stop_source stop;
+  const HttpServer server{[&](const HttpRequest&, int) {
+    stop.request_stop();
+    return HttpReply{"", HttpReply::Then::stall};
+  }};
+
+  EXPECT_THAT(call({"GET", server.url("/"), {}, ""}, options_, stop.get_token()),
+              FailsWith(ErrorCode::cancelled, HasSubstr("GET")));
+  EXPECT_THAT(call({"GET", server.url("/"), {}, ""}, options_, stop.get_token()),
+              FailsWith(ErrorCode::cancelled, HasSubstr("GET")));
+}
+
 TEST_F(CallTest, GivenProxy_WhenCalled_ThenItIsAsked) {
   const HttpServer proxy{[](const HttpRequest&, int) { return reply("200 OK", "by proxy"); }};
   ::setenv("http_proxy", proxy.url("").c_str(), 1);

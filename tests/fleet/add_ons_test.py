@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -141,6 +142,16 @@ class AddOns(fleet.FleetScenario):
         with self.assertRaises(urllib.error.URLError):
             urllib.request.urlopen(address, timeout=5)
         self.assertEqual(self.ask("GetJwtToken"), "")
+
+    def test_a_login_does_not_hold_up_the_end(self):
+        self.start()
+        self.wait_for_token()
+        self.server.fault("auth", fleet.device_server.silence)
+        self.assertIn("boolean true", self.ask("FetchJwtToken"))
+        self.requested("auth", status=0)
+        self.daemon.send(signal.SIGTERM)
+        self.assertEqual(self.daemon.ended(seconds=20), 0)
+        self.assertNotIn("asked for a login", self.daemon.text())
 
     # ---- mender-connect ----
 
