@@ -37,25 +37,29 @@ bool is_over(const Status& told) {
 
 }  // namespace
 
-Daemon::Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups)
+Daemon::Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups,
+               const os::ProgramFile& program)
     : session_{session},
       log_{session.log},
       server_{server},
       deployer_{session, server_},
       scripts_{session.device.settings().scripts, log_},
       wakeups_{wakeups},
+      program_{program},
       poll_timer_{timer(session.device.config(), session.device.config().update_poll_interval)},
       inventory_timer_{
           timer(session.device.config(), session.device.config().inventory_poll_interval)} {
 }
 
-void Daemon::run() {
+Daemon::End Daemon::run() {
   static_cast<void>(settle());
   static_cast<void>(run_scripts("Idle_Enter"));
   for (;;) {
+    if (program_.is_replaced()) return End::upgraded;
     wakeups_.wait(deadline_of(std::min(poll_timer_.due(), inventory_timer_.due())));
     const auto asked = wakeups_.take();
-    if (asked.stop) return;
+    if (asked.stop) return End::asked_for;
+    if (program_.is_replaced()) return End::upgraded;
     if (asked.inventory) inventory_timer_.pull(Clock::now());
     if (asked.poll) poll_timer_.pull(Clock::now());
     if (inventory_timer_.is_due(Clock::now())) report_inventory();

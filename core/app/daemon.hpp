@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "core/fleet/server.hpp"
 #include "core/fleet/timer.hpp"
 #include "core/flow/scripts.hpp"
+#include "core/os/program_file.hpp"
 
 /// Internal to core/app.
 namespace patchbay::app {
@@ -18,11 +20,17 @@ namespace patchbay::app {
 /// interval, and carries deployments out, across reboots and power cuts. One thread.
 class Daemon {
  public:
-  /// The session's device has at least one server and a key.
-  Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups);
+  /// The session's device has at least one server and a key. `program` is this one.
+  Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups,
+         const os::ProgramFile& program);
 
-  /// Until somebody asks for the end.
-  void run();
+  enum class End : std::uint8_t {
+    asked_for,
+    upgraded,  ///< another program is in the place of this one
+  };
+  /// Until somebody asks for the end, or the program was upgraded. Neither ends a deployment that
+  /// is under way.
+  End run();
 
  private:
   bool run_scripts(std::string_view group);
@@ -48,6 +56,7 @@ class Daemon {
   Deployer deployer_;
   flow::Scripts scripts_;
   Wakeups& wakeups_;
+  const os::ProgramFile& program_;
   fleet::Timer poll_timer_;
   fleet::Timer inventory_timer_;
   std::string inventory_sent_;      // the last report that was taken

@@ -99,7 +99,8 @@ void undo_deployment_alone(const Session& session, const Error& why) {
   if (only_one) undo_deployment(session, why);
 }
 
-Status run_daemon(const Session& session) {
+/// With `program` in hand, as it may be replaced meanwhile.
+Result<Daemon::End> run_as(const Session& session, const os::ProgramFile& program) {
   // Before the lock says who can be woken: the signals for that would end the process.
   PB_TRY(Wakeups wakeups, Wakeups::create());
   auto key = prepare(session);
@@ -118,9 +119,9 @@ Status run_daemon(const Session& session) {
   const auto add_ons =
       control::AddOns::start(server, session.device.transfer_options(), session.log);
   if (!add_ons) session.log.info("no add-ons: " + add_ons.error().message());
-  Daemon{session, server, wakeups}.run();
+  const auto end = Daemon{session, server, wakeups, program}.run();
   ending.request_stop();  // of a login that an add-on has asked for
-  return Done{};
+  return end;
 }
 
 /// The number of the running daemon's process.
@@ -144,6 +145,16 @@ int wake_daemon(const Session& session, int signal, const std::string& to_do) {
 }
 
 }  // namespace
+
+/// An upgrade of the client, be it the deployment that this daemon has carried out, goes on as the
+/// new program: nothing is kept but what a power cut would leave, too.
+Status run_daemon(const Session& session) {
+  PB_TRY(const os::ProgramFile program, os::ProgramFile::current());
+  PB_TRY(const Daemon::End end, run_as(session, program));
+  if (end == Daemon::End::asked_for) return Done{};
+  session.log.info("this program was upgraded: going on as the new one");
+  return program.start();
+}
 
 int daemon(const Session& session) {
   Options options = session.options;

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -381,6 +382,62 @@ class Seldom(Daemon):
         self.device.probe(named_probe='kill -USR1 %d; kill -USR2 %d' % ((self.daemon.process.pid,) * 2))
         self.daemon.send(signal.SIGUSR1)
         self.ends(deployment, "success")
+
+
+class Upgraded(Daemon):
+    """Another program takes the place of the daemon's, as its package has it."""
+
+    settings = SELDOM
+
+    def setUp(self):
+        super().setUp()
+        self.upgradable = self.device.path("bin/patchbay")
+        self.replace()
+        self.daemon.command = [self.upgradable, *self.command()[1:]]
+
+    def replace(self):
+        os.makedirs(os.path.dirname(self.upgradable), exist_ok=True)
+        os.rename(shutil.copy(shutil.which(self.command()[0]), self.device.path("new-program")), self.upgradable)
+
+    def runs_what_is_there(self):
+        return os.path.samefile("/proc/%d/exe" % self.daemon.process.pid, self.upgradable)
+
+    def test_goes_on_as_the_new_one(self):
+        for name in NAMES:
+            with self.subTest(name):
+                self.setUp()
+                if name != NAMES[0]:
+                    self.daemon.command[0] = self.device.path("bin/" + name)
+                    os.symlink(self.upgradable, self.daemon.command[0])
+                self.start()
+                self.polled()
+                self.replace()
+                self.assertFalse(self.runs_what_is_there())
+                self.client("check-update")
+                self.until(self.runs_what_is_there, "the new program")
+                with open("/proc/%d/cmdline" % self.daemon.process.pid) as file:
+                    self.assertEqual(file.read().split("\0")[:-1], self.daemon.command)
+                self.requested("next", 2, status=204)
+
+    def test_ends_a_deployment_first(self):
+        self.blocking()
+        deployment = self.deploy()
+        self.start()
+        self.until(lambda: "ArtifactInstall" in self.calls(), "ArtifactInstall")
+        self.replace()
+        self.client("check-update")
+        self.assertFalse(self.runs_what_is_there())
+        self.go()
+        self.ends(deployment, "success")
+        self.until(self.runs_what_is_there, "the new program")
+        self.assertEqual(self.states().count("ArtifactInstall"), 1)
+
+    def test_stays_where_its_program_is_only_gone(self):
+        self.start()
+        self.polled()
+        os.unlink(self.upgradable)
+        self.client("check-update")
+        self.requested("next", 2, status=204)
 
 
 class NobodyThere(Daemon):

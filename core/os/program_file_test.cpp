@@ -1,0 +1,70 @@
+#include "core/os/program_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "core/os/file.hpp"
+#include "tests/support/result_matchers.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace patchbay::os {
+namespace {
+
+using testing::IsOkAnd;
+using testing::TempDir;
+using testing::write_text;
+
+/// A copy of this test that runs the filtered test below, and what it has written to `output`.
+class ProgramFileTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kOutput = "PATCHBAY_TEST_PROGRAM_OUTPUT";
+
+  Result<std::string> run_copy(const std::string& filter) {
+    const std::string copy = directory_ / "program";
+    std::filesystem::copy_file(std::filesystem::read_symlink("/proc/self/exe"), copy);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::setenv(kOutput, (directory_ / "output").c_str(), 1);
+      const std::string argument = "--gtest_filter=" + filter;
+      ::execl(copy.c_str(), copy.c_str(), argument.c_str(), "--gtest_also_run_disabled_tests",
+              nullptr);
+      ::_exit(1);
+    }
+    ::waitpid(pid, nullptr, 0);
+    return read_file(directory_ / "output", 1000);
+  }
+
+  TempDir directory_;
+};
+
+TEST_F(ProgramFileTest, GivenThisProgram_WhenNobodyTouchesIt_ThenItIsNotReplaced) {
+  EXPECT_FALSE(ProgramFile::current().value().is_replaced());
+}
+
+TEST_F(ProgramFileTest, GivenAnotherFileInItsPlace_WhenStarted_ThenThatRunsWithTheSameArguments) {
+  EXPECT_THAT(run_copy("ProgramFileTest.DISABLED_ReplaceItself"),
+              IsOkAnd("--gtest_filter=ProgramFileTest.DISABLED_ReplaceItself "
+                      "--gtest_also_run_disabled_tests\n"));
+}
+
+/// Not a test: what the copy does.
+TEST_F(ProgramFileTest, DISABLED_ReplaceItself) {
+  const char* const output = ::getenv(kOutput);
+  if (output == nullptr) return;
+  const auto program = ProgramFile::current().value();
+  const std::string path = std::filesystem::read_symlink("/proc/self/exe");
+  ASSERT_TRUE(std::filesystem::remove(path));
+  ASSERT_FALSE(program.is_replaced()) << "gone is not replaced";
+  write_text(path, "#!/bin/sh\necho \"$@\" > " + std::string{output} + "\n");
+  ::chmod(path.c_str(), 0755);
+  ASSERT_TRUE(program.is_replaced());
+  const Error failed = program.start();
+  FAIL() << failed.message();
+}
+
+}  // namespace
+}  // namespace patchbay::os
