@@ -223,7 +223,8 @@ TEST_F(RequestKeyTokenTest, GivenKeysMadeInTheToken_WhenSigned_ThenOpensslVerifi
        {std::pair{"rsa:2048", "rsa"}, {"rsa:3072", "rsa3072"}, {"EC:prime256v1", "ec"}}) {
     SCOPED_TRACE(type);
     hsm_.make_key(type, label);
-    hsm_.tool("--read-object --type pubkey --label " + std::string{label} + " -o " + path_);
+    testing::SoftHsm::tool("--read-object --type pubkey --label " + std::string{label} + " -o " +
+                           path_);
     run("openssl pkey -pubin -inform DER -in " + path_ + " -out " + dir_ / "want.pem");
 
     const auto key = RequestKey::from_token(token(label));

@@ -15,7 +15,6 @@ using testing::IsOk;
 using testing::IsOkAnd;
 using ::testing::Not;
 using testing::read_text;
-using testing::write_text;
 
 constexpr std::string_view kManifest = "the bytes of a manifest\n";
 
