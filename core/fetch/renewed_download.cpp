@@ -29,7 +29,7 @@ RenewedDownload::RenewedDownload(std::unique_ptr<Download> first, const Transfer
 
 Status RenewedDownload::wait_open() {
   for (;;) {
-    const auto opened = download_->wait_open();
+    auto opened = download_->wait_open();
     if (opened) size_ = download_->size();
     if (opened || !download_->is_refused()) return opened;
     PB_CHECK(renew(opened.error()));
