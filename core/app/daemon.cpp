@@ -38,7 +38,7 @@ bool is_over(const Status& told) {
 }  // namespace
 
 Daemon::Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups,
-               const os::ProgramFile& program)
+               const os::ProgramFile* program)
     : session_{session},
       log_{session.log},
       server_{server},
@@ -55,16 +55,20 @@ Daemon::End Daemon::run() {
   static_cast<void>(settle());
   static_cast<void>(run_scripts("Idle_Enter"));
   for (;;) {
-    if (program_.is_replaced()) return End::upgraded;
+    if (is_upgraded()) return End::upgraded;
     wakeups_.wait(deadline_of(std::min(poll_timer_.due(), inventory_timer_.due())));
     const auto asked = wakeups_.take();
     if (asked.stop) return End::asked_for;
-    if (program_.is_replaced()) return End::upgraded;
+    if (is_upgraded()) return End::upgraded;
     if (asked.inventory) inventory_timer_.pull(Clock::now());
     if (asked.poll) poll_timer_.pull(Clock::now());
     if (inventory_timer_.is_due(Clock::now())) report_inventory();
     if (poll_timer_.is_due(Clock::now())) poll();
   }
+}
+
+bool Daemon::is_upgraded() const {
+  return program_ != nullptr && program_->is_replaced();
 }
 
 bool Daemon::run_scripts(std::string_view group) {

@@ -20,9 +20,10 @@ namespace patchbay::app {
 /// interval, and carries deployments out, across reboots and power cuts. One thread.
 class Daemon {
  public:
-  /// The session's device has at least one server and a key. `program` is this one.
+  /// The session's device has at least one server and a key. `program` is this one; null: it cannot
+  /// be started again by itself.
   Daemon(const Session& session, fleet::Server& server, Wakeups& wakeups,
-         const os::ProgramFile& program);
+         const os::ProgramFile* program);
 
   enum class End : std::uint8_t {
     asked_for,
@@ -33,6 +34,7 @@ class Daemon {
   End run();
 
  private:
+  [[nodiscard]] bool is_upgraded() const;
   bool run_scripts(std::string_view group);
   bool begin_sync();
   bool end_sync(bool worked);
@@ -56,7 +58,7 @@ class Daemon {
   Deployer deployer_;
   flow::Scripts scripts_;
   Wakeups& wakeups_;
-  const os::ProgramFile& program_;
+  const os::ProgramFile* program_;
   fleet::Timer poll_timer_;
   fleet::Timer inventory_timer_;
   std::string inventory_sent_;      // the last report that was taken

@@ -415,9 +415,9 @@ class Upgraded(Daemon):
                 self.assertFalse(self.runs_what_is_there())
                 self.client("check-update")
                 self.until(self.runs_what_is_there, "the new program")
+                self.requested("next", 2, status=204)
                 with open("/proc/%d/cmdline" % self.daemon.process.pid) as file:
                     self.assertEqual(file.read().split("\0")[:-1], self.daemon.command)
-                self.requested("next", 2, status=204)
 
     def test_ends_a_deployment_first(self):
         self.blocking()
@@ -431,6 +431,16 @@ class Upgraded(Daemon):
         self.ends(deployment, "success")
         self.until(self.runs_what_is_there, "the new program")
         self.assertEqual(self.states().count("ArtifactInstall"), 1)
+
+    def test_stays_what_it_is_where_nobody_could_give_it_the_pass_phrase(self):
+        self.daemon.command = [self.device.path("bin/mender"), "--passphrase-file", "-", *self.daemon.command[1:]]
+        os.symlink(self.upgradable, self.daemon.command[0])
+        self.start()
+        self.polled()
+        self.replace()
+        self.client("check-update")
+        self.requested("next", 2, status=204)
+        self.assertFalse(self.runs_what_is_there())
 
     def test_stays_where_its_program_is_only_gone(self):
         self.start()
