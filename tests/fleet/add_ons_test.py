@@ -144,8 +144,12 @@ class AddOns(fleet.FleetScenario):
         self.assertEqual(self.ask("GetJwtToken"), "")
 
     def test_a_login_does_not_hold_up_the_end(self):
+        """Of a daemon that has nothing else to do; any other ends where it stands."""
+        self.configure(UpdatePollIntervalSeconds=3600, InventoryPollIntervalSeconds=3600)
         self.start()
         self.wait_for_token()
+        self.requested("next", status=204)
+        self.requested("inventory", status=200)
         self.server.fault("auth", fleet.device_server.silence)
         self.assertIn("boolean true", self.ask("FetchJwtToken"))
         self.requested("auth", status=0)
