@@ -49,12 +49,17 @@ Result<Update> look_as_installed(const Context& context, const Record& record) {
   return update;
 }
 
-/// The system that runs may be just what has to be undone, and say nothing of its boot loader.
+/// The system that runs may be just what has to be undone: it may say nothing of its boot loader,
+/// or that it is somewhere else, where nothing may be put back.
 Result<Update> look_back(const Context& context, const Record& record) {
   auto update = look_at(context);
-  if (update) return update;
+  if (update && has_settings_as_kept(context)) return update;
   auto as_installed = look_as_installed(context, record);
-  return as_installed ? std::move(as_installed) : std::move(update);
+  if (as_installed || !update) return as_installed ? std::move(as_installed) : std::move(update);
+  return Error{
+      "the settings of the boot loader are others than at the installation, whose place "
+      "is not found (" +
+      as_installed.error().message() + ")"};
 }
 
 class Bootloader final : public module::Module {

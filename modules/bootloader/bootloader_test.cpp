@@ -143,6 +143,40 @@ TEST_P(Bootloader, GivenNoSettingsAndAnotherDevice_WhenRolledBack_ThenItIsLeftAl
   EXPECT_TRUE(rig_->device() == other);
 }
 
+// As after a reboot into a new root file system that says that the loader is on another disk.
+class BootloaderElsewhere : public Bootloader {};
+
+INSTANTIATE_TEST_SUITE_P(On, BootloaderElsewhere,
+                         ::testing::Values(LoaderKind::bytes, LoaderKind::order,
+                                           LoaderKind::variable, LoaderKind::command,
+                                           LoaderKind::single),
+                         ::testing::PrintToStringParamName());
+
+TEST_P(BootloaderElsewhere, GivenOtherSettings_WhenRolledBack_ThenThoseOfTheInstallationCount) {
+  const std::string foreign(4UL * 1024 * 1024, 'z');
+  write_text(*rig_ / "other.img", foreign);
+  const LoopDevice other{*rig_ / "other.img"};
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  const auto settings = rig_->settings();
+  auto elsewhere = settings;
+  for (std::size_t at = 0; (at = elsewhere.find(rig_->disk() + '"')) != std::string::npos;)
+    elsewhere.replace(at, rig_->disk().size(), other.path());
+  rig_->configure(elsewhere);
+  fail("ArtifactCommit");
+
+  succeed("ArtifactRollback");
+
+  EXPECT_TRUE(read_text(*rig_ / "other.img") == foreign) << "the other disk was written to";
+  EXPECT_TRUE(rig_->device() == before_);
+  rig_->configure(settings);
+  rig_->reboot();
+  succeed("ArtifactVerifyRollbackReboot");
+  succeed("Cleanup");
+  EXPECT_EQ(rig_->starts(), "old");
+}
+
 TEST_P(Bootloader, GivenRollbackAfterCommit_ThenAllIsAsBefore) {
   update();
   succeed("ArtifactRollback");

@@ -268,6 +268,12 @@ std::string settings_path() {
   return module::join_path(given ? directory : "/etc/mender", "bootloader.json");
 }
 
+/// Empty when there is none.
+std::string content_of(const std::string& file) {
+  auto content = module::read_file(file, kLongest);
+  return content ? *std::move(content) : std::string{};
+}
+
 Result<Settings> read_settings_from(const std::string& file) {
   Settings settings{.file = file, .areas = {}};
   if (!module::exists(file))
@@ -319,6 +325,13 @@ Status keep_settings(const module::Context& context) {
   if (!module::exists(kFwEnvConfig)) return module::Done{};
   PATCHBAY_TRY(const auto environment, module::read_file(kFwEnvConfig, kLongest));
   return module::replace_file(context.tmp_path(kKeptEnvironment), environment, 0600);
+}
+
+bool has_settings_as_kept(const module::Context& context) {
+  const auto kept = context.tmp_path(kKept);
+  if (!module::exists(kept)) return true;
+  return content_of(settings_path()) == content_of(kept) &&
+         content_of(kFwEnvConfig) == content_of(context.tmp_path(kKeptEnvironment));
 }
 
 Result<Settings> read_kept_settings(const module::Context& context) {

@@ -64,5 +64,7 @@ module::Result<Settings> read_settings();
 /// system that has none.
 module::Status keep_settings(const module::Context& context);
 module::Result<Settings> read_kept_settings(const module::Context& context);
+/// Whether this system has the same, or an earlier version of this module has kept none.
+bool has_settings_as_kept(const module::Context& context);
 
 }  // namespace patchbay::bootloader
