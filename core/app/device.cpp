@@ -310,6 +310,29 @@ Result<artifact::ReaderOptions> Device::reader_options() const {
   return options;
 }
 
+Status Device::check_for_daemon(const Options& options) const {
+  if (config_.servers.empty()) {
+    return Error{ErrorCode::not_found,
+                 "no server is configured: set ServerURL in " + config_paths(options).main};
+  }
+  for (const std::string& url : config_.servers) {
+    if (fetch::is_url(url)) continue;
+    return Error{ErrorCode::invalid_input,
+                 "ServerURL \"" + printable(url) + "\" is no http or https address"};
+  }
+  if (config_.device_tier == "system") {
+    return Error{
+        ErrorCode::unsupported,
+        "a device of the tier \"system\" is updated by an orchestrator, not by this daemon; "
+        "set DeviceTier to standard or micro"};
+  }
+  if (!settings_.device_type.empty()) return Done{};
+  return Error{ErrorCode::not_found,
+               "the device type is not known: put the line device_type=NAME "
+               "into " +
+                   settings_.device_type_file};
+}
+
 fetch::TransferOptions Device::transfer_options() const {
   fetch::TransferOptions options;
   if (!config_.server_certificate.empty()) {

@@ -47,6 +47,8 @@ class Device {
   /// With the verification keys loaded; a key that cannot be is an error.
   [[nodiscard]] Result<artifact::ReaderOptions> reader_options() const;
   [[nodiscard]] fetch::TransferOptions transfer_options() const;
+  /// Whether configuration and device type are such that the daemon can start with them.
+  [[nodiscard]] Status check_for_daemon(const Options& options) const;
 
  private:
   /// With everything that needs no look at the device.

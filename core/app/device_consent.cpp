@@ -21,10 +21,8 @@ Status DeviceConsent::check_configuration() const {
   if (!after) return Error{after.error()}.context("the update leaves no usable configuration");
   // Nothing could be installed any more.
   PB_CHECK(after->reader_options().context("the update leaves no keys to verify the next one"));
-  const bool is_lost = server_ != nullptr && after->config().servers.empty();
-  if (!is_lost) return Done{};
-  return Error{ErrorCode::invalid_input,
-               "the update takes ServerURL away, by which this device is reached"};
+  if (server_ == nullptr) return Done{};
+  return after->check_for_daemon(options_).context("the update leaves the daemon unable to start");
 }
 
 }  // namespace patchbay::app

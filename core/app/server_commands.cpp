@@ -45,31 +45,6 @@ fleet::ServerSettings server_settings(const Session& session, std::stop_token st
   return settings;
 }
 
-Status check_for_daemon(const Session& session) {
-  if (session.device.fault()) return *session.device.fault();
-  if (session.device.config().servers.empty()) {
-    return Error{ErrorCode::not_found,
-                 "no server is configured: set ServerURL in " + config_paths(session.options).main};
-  }
-  for (const std::string& url : session.device.config().servers) {
-    if (fetch::is_url(url)) continue;
-    return Error{ErrorCode::invalid_input,
-                 "ServerURL \"" + printable(url) + "\" is no http or https address"};
-  }
-  if (session.device.config().device_tier == "system") {
-    return Error{
-        ErrorCode::unsupported,
-        "a device of the tier \"system\" is updated by an orchestrator, not by this daemon; "
-        "set DeviceTier to standard or micro"};
-  }
-  const flow::Settings& settings = session.device.settings();
-  if (!settings.device_type.empty()) return Done{};
-  return Error{ErrorCode::not_found,
-               "the device type is not known: put the line device_type=NAME "
-               "into " +
-                   settings.device_type_file};
-}
-
 /// A new device may bring a bootstrap artifact that says what it is.
 Status bootstrap(const Session& session) {
   PB_TRY(const os::FileLock lock, session.device.lock(session.options.command));
@@ -79,7 +54,8 @@ Status bootstrap(const Session& session) {
 
 /// What the daemon cannot be without.
 Result<artifact::RequestKey> prepare(const Session& session) {
-  PB_CHECK(check_for_daemon(session));
+  if (session.device.fault()) return *session.device.fault();
+  PB_CHECK(session.device.check_for_daemon(session.options));
   return load_key(session);
 }
 

@@ -178,11 +178,13 @@ class BeforeTheCommit(fleet.FleetScenario):
 
     def test_update_without_a_reboot_takes_the_device_its_server(self):
         """The daemon that runs still has it, the next one would not."""
-        for spoil, said in (("sed -i s/ServerURL/Nothing/", "takes ServerURL away"),
-                            ("truncate -s 9", "leaves no usable configuration")):
-            with self.subTest(spoil):
+        for file, spoil, said in (("etc/mender.conf", "sed -i s/ServerURL/Nothing/", "no server is configured"),
+                                  ("etc/mender.conf", "sed -i s,http:,nowhere:,", "no http or https address"),
+                                  ("etc/mender.conf", "truncate -s 9", "leaves no usable configuration"),
+                                  ("data/device_type", "rm", "the device type is not known")):
+            with self.subTest(said):
                 self.setUp()
-                path = self.device.path("etc/mender.conf")
+                path = self.device.path(file)
                 self.device.probe(named_probe='case $1 in ArtifactInstall) cp -p "{0}" "{0}.old"; {1} "{0}";; '
                                               'ArtifactRollback) mv "{0}.old" "{0}";; esac'.format(path, spoil))
                 deployment = self.deploy()
