@@ -3,12 +3,13 @@
 #include "core/app/device.hpp"
 #include "core/app/options.hpp"
 #include "core/flow/consent.hpp"
+#include "core/os/program_file.hpp"
 
 /// Internal to core/app.
 namespace patchbay::app {
 
-/// The device's own say: an update that leaves it without a configuration to go on with is undone
-/// while that is still possible. The server's comes after it.
+/// The device's own say: an update that leaves it without a configuration to go on with, or without
+/// a client that starts, is undone while that is still possible. The server's comes after it.
 class DeviceConsent final : public flow::Consent {
  public:
   /// `server` may be null. All have to live as long.
@@ -20,10 +21,12 @@ class DeviceConsent final : public flow::Consent {
 
  private:
   [[nodiscard]] Status check_configuration() const;
+  [[nodiscard]] Status check_program() const;
 
   const Options& options_;
   const Device& device_;
   flow::Consent* server_;
+  const Result<os::ProgramFile> program_ = os::ProgramFile::current();
 };
 
 }  // namespace patchbay::app

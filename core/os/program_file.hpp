@@ -15,6 +15,7 @@ class ProgramFile {
   /// As it is now; soon after the start.
   static Result<ProgramFile> current();
 
+  [[nodiscard]] const std::string& path() const { return path_; }
   /// Whether another file has taken its place. One that is only gone has not.
   [[nodiscard]] bool is_replaced() const;
   /// Starts what is in its place in this very process, with the same arguments and environment. All

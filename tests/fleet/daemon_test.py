@@ -442,6 +442,24 @@ class Upgraded(Daemon):
         self.requested("next", 2, status=204)
         self.assertFalse(self.runs_what_is_there())
 
+    def test_a_deployment_of_one_that_does_not_work_is_undone(self):
+        for brings, said in (("#!/bin/sh\necho no library >&2; exit 127\n", "no library"),
+                             ("nonsense\n", "bin/patchbay")):
+            with self.subTest(said):
+                self.setUp()
+                self.device.write("brought", brings, 0o755)
+                self.device.probe(named_probe='case $1 in ArtifactInstall) mv {0} {0}.old; cp {1} {0};; '
+                                              'ArtifactRollback) mv {0}.old {0};; esac'
+                                  .format(self.upgradable, self.device.path("brought")))
+                deployment = self.deploy()
+                self.start()
+                self.ends(deployment, "failure")
+                self.assertIn("leaves a client that does not work", self.daemon.text())
+                self.assertIn(said, self.daemon.text())
+                self.assertIn("ArtifactRollback", self.calls())
+                self.assertTrue(self.daemon.runs() and self.runs_what_is_there())
+                self.daemon.stop()
+
     def test_stays_where_its_program_is_only_gone(self):
         self.start()
         self.polled()
