@@ -112,6 +112,12 @@ Result<DeviceSlots> look_at_slots(const Settings& settings) {
   return slots;
 }
 
+bool are_swapped(const Settings& settings, const DeviceSlots& slots) {
+  const auto by_settings = find_slots(settings);
+  return by_settings &&
+         (slot::same_place(by_settings->a, slots.b) || slot::same_place(by_settings->b, slots.a));
+}
+
 Result<Slot> find_running_slot(const Settings& settings) {
   PATCHBAY_TRY(const auto slots, find_slots(settings));
   return slots.running;

@@ -34,6 +34,9 @@ module::Result<DeviceSlots> look_at_slots(const Settings& settings);
 /// By the settings of the system that runs.
 module::Result<DeviceSlots> look_at_slots();
 
+/// Whether each slot has another letter by `settings` than in `slots`, so far as that can be told.
+bool are_swapped(const Settings& settings, const DeviceSlots& slots);
+
 /// Which slot runs, also where the boot environment is out of reach.
 module::Result<Slot> find_running_slot(const Settings& settings);
 

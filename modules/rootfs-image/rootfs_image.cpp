@@ -255,10 +255,13 @@ class RootfsImage final : public module::Module {
   // The settings of the system that runs may be just what has to be undone: the way back is found
   // by those with which the switch was made.
   static Result<DeviceSlots> look_back(const UpdateRecord& record) {
-    if (const auto settings = record.settings()) {
-      if (auto slots = look_at_slots(*settings)) return slots;
-    }
-    return look_at_slots();
+    const auto settings = record.settings();
+    if (!settings) return look_at_slots();
+    auto by_record = look_at_slots(*settings);
+    if (by_record) return by_record;
+    auto slots = look_at_slots();
+    // The record's letters would mean the other slots.
+    return slots && are_swapped(*settings, *slots) ? std::move(by_record) : std::move(slots);
   }
 
   // Where fw_printenv looks by itself is a file of the system that is about to be replaced.

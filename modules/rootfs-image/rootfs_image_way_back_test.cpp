@@ -115,5 +115,35 @@ TEST_P(RootfsImageWayBack, GivenNoWayToTheBootLoaderAfterTheCommit_WhenRolledBac
   EXPECT_EQ(board_->boot(), "A");
 }
 
+class RootfsImageWayBackByCommand : public RootfsImageWayBack {};
+
+INSTANTIATE_TEST_SUITE_P(With, RootfsImageWayBackByCommand, ::testing::Values(BootKind::command),
+                         ::testing::PrintToStringParamName());
+
+// What the new system calls A is the new system.
+TEST_P(RootfsImageWayBackByCommand,
+       GivenSlotsSwappedAndAnotherCommand_WhenRolledBack_ThenTheNewSystemIsNotKept) {
+  ASSERT_EQ(board_->reboot(), 'B');
+  const auto settings = read_text(*board_ / "etc/rootfs-image.json");
+  lose("etc");
+  write_text(*board_ / "etc/mender.conf",
+             R"({"RootfsPartA": ")" + board_->b() + R"(", "RootfsPartB": ")" + board_->a() + "\"}");
+  auto others = settings;
+  others.replace(others.find("/command\""), 9, "/other\"");
+  write_text(*board_ / "etc/rootfs-image.json", others);
+  fs::rename(*board_ / "boot/command", *board_ / "boot/other");
+  fail("ArtifactVerifyReboot");
+
+  const auto rolled_back = board_->call("ArtifactRollback");
+
+  EXPECT_EQ(rolled_back.exit_code, 0) << rolled_back.err;
+  EXPECT_THAT(rolled_back.err, HasSubstr("goes back to slot A by itself"));
+  EXPECT_EQ(answer("NeedsArtifactReboot"), "Automatic\n");
+  fs::rename(*board_ / "boot/other", *board_ / "boot/command");
+  fs::remove_all(*board_ / "etc");
+  find("etc");
+  end_in_old_system();
+}
+
 }  // namespace
 }  // namespace patchbay::testing
