@@ -119,9 +119,11 @@ class Machine:
         self._end = os.pidfd_open(self._qemu.pid)
         self._selector.register(self._end, selectors.EVENT_READ)
         self._order("qmp_capabilities")
-        # What is said to it before it has all of its memory is lost.
-        while memory and self._order("query-status")["status"] != "running":
-            time.sleep(0.05)
+        if memory:
+            # What is said to it before it has all of its memory is lost.
+            while self._order("query-status")["status"] == "inmigrate":
+                time.sleep(0.05)
+            self._order("cont")
 
     def _forget_lines(self):
         """What the last emulator has not read is not for the next one."""
@@ -163,6 +165,8 @@ class Machine:
         `path`.disk."""
         self.expect(0, "sync")
         moment = Moment(path + ".disk", path + ".memory")
+        # What a running one changes meanwhile, the emulator may miss.
+        self._order("stop")
         self._order("migrate", uri="exec:cat > " + moment.memory)
         while (status := self._order("query-migrate")["status"]) != "completed":
             if status in ("failed", "cancelled"):
