@@ -2,15 +2,15 @@
 """Root file system updates on a board with a real boot loader, with real reboots. Arguments are parts
 of names of tests; without any, all run."""
 import argparse
-import os
 import sys
 import time
 import unittest
 
 import build
 import workbench
-from workbench import artifact
 from loaders import LOADERS
+from spoilt import bare, hangs, no_init, torn, without_tools
+from workbench import artifact
 
 
 FILE = artifact.payload("single-file", [("dest_dir", b"/data/app\n"), ("filename", b"conf\n"),
@@ -22,38 +22,6 @@ def late(fails_in):
     """A third payload, which fails in that state."""
     return artifact.payload("late", [("setting", b"new\n"), ("fails-in", fails_in.encode() + b"\n")],
                             {"rootfs-image.late.version": "2"})
-
-
-def no_init(tree):
-    """A system whose kernel panics: there is nothing to start."""
-    os.unlink(tree + "/sbin/init")
-
-
-def hangs(tree):
-    """A system that starts and then does nothing, not even feed the watchdog."""
-    with open(tree + "/sbin/init", "w") as init:
-        init.write("#!/bin/sh\nwhile :; do sleep 1000; done\n")
-
-
-def bare(tree):
-    """A system whose maker has forgotten everything about updates."""
-    for name in ("etc/mender/mender.conf", "etc/mender/bootloader.json", "etc/fw_env.config"):
-        os.unlink(os.path.join(tree, name))
-
-
-def torn(tree):
-    """A system whose configuration nobody understands."""
-    with open(os.path.join(tree, "etc/mender/mender.conf"), "w") as file:
-        file.write('{"RootfsPartA": ')
-
-
-def without_tools(tree):
-    """A bare system that cannot speak to its boot loader."""
-    bare(tree)
-    for directory, _, names in os.walk(tree):
-        for name in names:
-            if name.startswith(("fw_printenv", "fw_setenv", "grub-", "libubootenv")):
-                os.unlink(os.path.join(directory, name))
 
 
 # A second stage that starts nothing.

@@ -7,7 +7,6 @@ MEBI = 1 << 20
 SECTOR = 512
 # start and size in MiB of partitions 1 to 4: boot, root A, root B, data
 PARTITIONS = ((1, 8), (9, 40), (49, 40), (89, 40))
-DISK_SIZE = 130 * MEBI
 # What the kernel is told beside its root. From no_timer_check on: a busy host lets tests of timers fail;
 # the other tests and defences take an emulated processor seconds.
 KERNEL_OPTIONS = ("console=ttyS0 panic=1 quiet no_timer_check tsc=reliable cryptomgr.notests nokaslr "

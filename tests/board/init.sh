@@ -13,6 +13,7 @@ while read -r device place type options; do
   mount -t "$type" -o "$options" "$device" "$place" ||
     { mend "$type" "$device"; mount -t "$type" -o "$options" "$device" "$place"; } || exec /bin/reboot -f
 done < /etc/mounts
+[ ! -x /etc/start-up ] || /etc/start-up < /dev/null 2>&1 | cat > /dev/ttyS0 &
 stty raw -echo < /dev/ttyS1
 # Feeds the watchdog as long as the system is well.
 (exec 3> /dev/watchdog; while sleep 3; do echo >&3; done) < /dev/null > /dev/null 2>&1 &

@@ -57,12 +57,13 @@ class Machine:
     a file that is a second disk, for artifacts; `log` records every write to the first one. With
     `time_by_instructions` the board's clock goes by what it has executed, and jumps ahead when it only
     waits: a watchdog bites without anybody waiting for it. With `memory`, of a Moment whose disk this
-    one is a copy of, it is not switched on but goes on from there; a medium may be another one then.
+    one is a copy of, it is not switched on but goes on from there; a medium may be another one then. `options` are
+    further ones of the emulator.
 
     When the board resets itself, the emulator ends and another one starts: one that has translated a
     kernel is slow in writing another one over it."""
 
-    def __init__(self, disk, loader, medium=None, log=None, time_by_instructions=False, memory=None):
+    def __init__(self, disk, loader, medium=None, log=None, time_by_instructions=False, memory=None, options=()):
         self.loader = loader
         self._disk = disk
         self._starts = 0
@@ -80,7 +81,7 @@ class Machine:
             self._selector.register(line.descriptor, selectors.EVENT_READ, line)
         if log:
             write_log.create(log)
-        self._command = self._describe(medium, log, time_by_instructions)
+        self._command = self._describe(medium, log, time_by_instructions) + [*options]
         try:
             self._switch_on(memory)
         except BoardError:
@@ -92,9 +93,10 @@ class Machine:
         drive = "driver=raw,node-name=plain,file.driver=file,file.filename=" + self._disk
         top = "plain"
         # It ends with us, however we end. Twice the default room for translated code: a kernel does not fit
-        # into it. A processor without wide registers, which are emulated slower than what they replace.
+        # into it. A processor without wide registers, which are emulated slower than what they replace, and with
+        # random numbers: a kernel that finds none makes them of delays, for seconds.
         command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-accel", "tcg,tb-size=128",
-                   "-cpu", "qemu64", "-m", "256", "-no-reboot", "-display", "none", "-nodefaults", "-serial", "stdio",
+                   "-cpu", "qemu64,+rdrand", "-m", "256", "-no-reboot", "-display", "none", "-nodefaults", "-serial", "stdio",
                    "-blockdev", drive, *self.loader.qemu_options()]
         if time_by_instructions:
             command += ["-icount", "shift=3,sleep=off"]
@@ -233,6 +235,14 @@ class Machine:
             if late:
                 raise BoardError("the board did not say %r in %d s; it said\n%s\n%s"
                                  % (text, seconds, self.console.said[-2000:], self.shell.said[-2000:]))
+
+    def wait_until(self, condition, what, seconds=120):
+        """Lets it run until `condition()`, which is `what`."""
+        end = self._seconds() + seconds
+        while not condition():
+            if self._seconds() > end:
+                raise BoardError("%s: not in %d s; the board said\n%s" % (what, seconds, self.console.said[-4000:]))
+            self._listen()
 
     def wait_for_console(self, text, seconds=120):
         """The next line of boot loader or kernel that has `text`."""

@@ -5,10 +5,9 @@ import json
 import os
 import shutil
 
-from build import DISK_SIZE, MEBI, PARTITIONS, run, script, write
+from build import MEBI, run, script, write
 from loaders import UBoot
 
-ROOT_SIZE = 38  # MiB; what is not in the image need not be hashed and copied
 NEEDED = ("qemu-system-x86_64", "mke2fs", "mkfs.vfat", "mcopy", "cpio", "busybox", "modprobe", "fw_setenv")
 
 
@@ -21,10 +20,6 @@ def kernel(kind):
     found = [path for path in sorted(glob.glob("/boot/vmlinuz-*[0-9]-%s" % kind))
              if os.path.isdir("/lib/modules/" + version_of(path))]
     return found[-1] if found else None
-
-
-# For the first checksum (docs/adr/0013-libcrypto-on-demand.md), and for a delta.
-LOADED_LATER = ("libcrypto.so.3", "librsync.so.2")
 
 
 def missing(loader):
@@ -51,13 +46,15 @@ def add_modules(top, kernel_image, names, options):
         "%s %s\n" % (file, options.get(file[:-3], "")) for file in map(os.path.basename, order)))
 
 
-def add_programs(tree, places):
-    """Each (program, place in the tree), with its libraries."""
-    libraries = set().union(*map(_loaded_later, LOADED_LATER))
+def add_programs(tree, places, loaded_later):
+    """Each (program, place in the tree), with its libraries, and with those that it loads by name."""
+    libraries = set()
     for program, place in places:
         run("strip", "-o", os.path.join(tree, place), program)
         os.chmod(os.path.join(tree, place), 0o755)
         libraries |= _libraries(program)
+    for library in map(_path_of, loaded_later):
+        libraries |= {library} | _libraries(library)
     for library in libraries:
         os.makedirs(os.path.dirname(tree + library), exist_ok=True)
         shutil.copy(library, tree + library)
@@ -73,12 +70,11 @@ def _libraries(program):
     return found
 
 
-def _loaded_later(name):
-    """A library that our programs load when they need it, with its own."""
+def _path_of(name):
+    """Where the library of that name is."""
     for line in run("ldconfig", "-p").splitlines():
         if line.split()[:1] == [name] and "x86-64" in line:
-            path = line.split()[-1]
-            return {path} | _libraries(path)
+            return line.split()[-1]
     raise RuntimeError("there is no " + name)
 
 
@@ -96,6 +92,9 @@ class Parts:
     module_options = {"softdog": "soft_margin=3600 nowayout=1"}
     early_init = "early_init.sh"
     tools = ("fw_printenv", "fw_setenv", "e2fsck")
+    # For the first checksum (docs/adr/0013-libcrypto-on-demand.md), and for a delta.
+    loaded_later = ("libcrypto.so.3", "librsync.so.2")
+    root_size = 38  # MiB; what is not in the image need not be hashed and copied
 
     def __init__(self, directory, loader, client, modules):
         self.directory = directory
@@ -134,7 +133,8 @@ class Parts:
                 os.symlink("/bin/busybox", os.path.join(self.tree, "bin", applet))
         places = [(client, "usr/bin/patchbay")]
         places += [(module, "usr/lib/patchbay/modules/v3/" + os.path.basename(module)) for module in modules]
-        add_programs(self.tree, places + [(shutil.which(tool), "usr/bin/" + tool) for tool in self.tools])
+        add_programs(self.tree, places + [(shutil.which(tool), "usr/bin/" + tool) for tool in self.tools],
+                     self.loaded_later)
         os.symlink("rootfs-image", os.path.join(self.tree, "usr/lib/patchbay/modules/v3/rootfs-delta"))
         write(os.path.join(self.tree, "sbin/init"), script("init.sh"), 0o755)
         write(os.path.join(self.tree, "sbin/reboot"), script("reboot.sh"), 0o755)
@@ -175,18 +175,18 @@ class Parts:
 
     def _make_file_system(self, tree, image):
         run("mke2fs", "-q", "-t", "ext4", "-b", "4096", "-O", "^has_journal", "-E", "root_owner=0:0", "-m", "0", "-N", "1024",
-            "-d", tree, image, "%dM" % ROOT_SIZE)
+            "-d", tree, image, "%dM" % self.root_size)
 
     def disk(self, root_image, name="disk"):
         """A disk with that system in slot A, the same in slot B, and slot A booted."""
-        path = self.path(name)
+        path, partitions = self.path(name), self.loader.partitions
         with open(path, "wb") as file:
-            file.truncate(DISK_SIZE)
+            file.truncate((sum(partitions[3]) + 1) * MEBI)
         self.loader.install(path, self.directory)
         self._put(path, 1, self._boot_partition())
         self._put(path, 2, root_image)
         self._put(path, 3, root_image)
-        self._put(path, 4, self._data_partition(PARTITIONS[3][1]))
+        self._put(path, 4, self._data_partition(partitions[3][1]))
         return path
 
     def _data_partition(self, size, files={}):
@@ -207,7 +207,7 @@ class Parts:
         os.makedirs(top)
         self.loader.boot_tree(top)
         with open(image, "wb") as file:
-            file.truncate(PARTITIONS[0][1] * MEBI)
+            file.truncate(self.loader.partitions[0][1] * MEBI)
         run("mkfs.vfat", image)
         run("mcopy", "-s", "-i", image, *(os.path.join(top, name) for name in sorted(os.listdir(top))), "::")
         return image

@@ -2,16 +2,17 @@
 """Builds the parts of a board and starts its first system, once for all tests that come after: they find it in
 the directory PATCHBAY_BOARD. With --remove it is taken away again.
 
-usage: prepare.py [--remove] grub|flash
+usage: prepare.py [--remove] grub|flash|fleet
 """
 import os
 import shutil
 import sys
 
 import flash_bench
+import fleet_bench
 import workbench
 
-BENCHES = {"grub": workbench.Workbench, "flash": flash_bench.FlashBench}
+BENCHES = {"grub": workbench.Workbench, "flash": flash_bench.FlashBench, "fleet": fleet_bench.FleetBench}
 
 
 def main():

@@ -64,11 +64,15 @@ class Workbench:
         moment = machine.Moment(self.parts.path("first.disk"), self.parts.path("first.memory"))
         if not os.path.exists(moment.disk):
             disk = self.parts.disk(self.parts.root_image("v1", self.directory), "new-disk")
-            with machine.Machine(disk, self.loader, medium=self.medium()[0]) as board:
+            with self.machine(disk, medium=self.first_medium()) as board:
                 if board.wait_up() != ("v1", self.loader.root_a):
                     raise machine.BoardError("the board does not start with its first system")
                 board.keep(self.parts.path("first"))
         return moment
+
+    def first_medium(self):
+        """What the board has as its second disk when it starts for the first time; None: there is none."""
+        return self.medium()[0]
 
     def moment(self, name, reach):
         """The Moment of that name: that at which the board is that `reach()` gives, the first time."""
@@ -91,13 +95,16 @@ class Workbench:
         return self.machine(self.disk(name, moment), memory=moment.memory, **more)
 
     def artifact(self, version, change=None, more=(), scripts=None):
-        """An artifact named `version` with that root file system, and payloads of other types after
-        it, on a medium. Returns (path, size)."""
+        """As written_artifact, on a medium. Returns (path, size)."""
+        return self.put(self.written_artifact(version, change, more, scripts))
+
+    def written_artifact(self, version, change=None, more=(), scripts=None):
+        """An artifact named `version` with that root file system, and payloads of other types after it."""
         image = self.parts.root_image(version, self.directory, change)
         with open(image, "rb") as file:
             root = root_payload(version, file.read())
         os.unlink(image)
-        return self.put(artifact.write(self.path(version + ".mender"), [root, *more], name=version, scripts=scripts))
+        return artifact.write(self.path(version + ".mender"), [root, *more], name=version, scripts=scripts)
 
     def put(self, path):
         """A finished artifact as a medium. Returns (path, size)."""
@@ -179,6 +186,23 @@ def install(made):
 def install_one(made, index, client="client"):
     """That artifact of several."""
     return "dd if=/dev/vdb bs=1M skip=%d count=1 2> /dev/null | head -c %d | %s install -" % (index, made[1][index], client)
+
+
+def running(board):
+    """The version that runs, and in which slot."""
+    version, device = board.expect(0, "cat /etc/version; sed 's/.*root=\\([^ ]*\\).*/\\1/' /proc/cmdline").split()
+    return version, SLOT_OF[device]
+
+
+def check_at_rest(board, version):
+    """What runs, what is recorded and what will be booted are that version, and nothing is left to do."""
+    runs, slot = running(board)
+    boots, trial = boots_next(board)
+    recorded = board.expect(0, "client show-artifact").strip()
+    status = board.expect(0, "client status")
+    if {runs, recorded} != {version} or trial or boots != slot or "Pending:     nothing" not in status:
+        raise machine.BoardError("not %s: %s runs in slot %s, %s is recorded, slot %s is booted%s\n%s" % (
+            version, runs, slot, recorded, boots, " on trial" if trial else "", status))
 
 
 def boots_next(board):
