@@ -310,6 +310,15 @@ Result<artifact::ReaderOptions> Device::reader_options() const {
   return options;
 }
 
+fleet::KeySettings Device::key_settings(const Options& options) const {
+  return {.file = os::join(datastore(), "mender-agent.pem"),
+          .given = config_.auth_private_key,
+          .engine = config_.security_ssl_engine,
+          .tls = config_.https_client_key,
+          .tls_engine = config_.https_client_ssl_engine,
+          .pass_phrase_file = options.pass_phrase_file};
+}
+
 Status Device::check_for_daemon(const Options& options) const {
   if (config_.servers.empty()) {
     return Error{ErrorCode::not_found,

@@ -8,6 +8,7 @@
 #include "core/artifact/reader.hpp"
 #include "core/base/log.hpp"
 #include "core/fetch/source.hpp"
+#include "core/fleet/device_key.hpp"
 #include "core/flow/settings.hpp"
 #include "core/os/file.hpp"
 #include "core/store/store.hpp"
@@ -47,6 +48,8 @@ class Device {
   /// With the verification keys loaded; a key that cannot be is an error.
   [[nodiscard]] Result<artifact::ReaderOptions> reader_options() const;
   [[nodiscard]] fetch::TransferOptions transfer_options() const;
+  /// By which key servers know this device.
+  [[nodiscard]] fleet::KeySettings key_settings(const Options& options) const;
   /// Whether configuration and device type are such that the daemon can start with them.
   [[nodiscard]] Status check_for_daemon(const Options& options) const;
 

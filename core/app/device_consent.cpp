@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "core/base/bytes.hpp"
 #include "core/os/process.hpp"
 
@@ -54,7 +56,13 @@ Status DeviceConsent::check_configuration() const {
   // Nothing could be installed any more.
   PB_CHECK(after->reader_options().context("the update leaves no keys to verify the next one"));
   if (server_ == nullptr) return Done{};
-  return after->check_for_daemon(options_).context("the update leaves the daemon unable to start");
+  constexpr const char* kWhat = "the update leaves the daemon unable to start";
+  PB_CHECK(after->check_for_daemon(options_).context(kWhat));
+  // A pass phrase comes from standard input, or a pipe, only once.
+  std::error_code unknown;
+  const std::string& pass_phrase = options_.pass_phrase_file;
+  if (pass_phrase == "-" || std::filesystem::is_other(pass_phrase, unknown)) return Done{};
+  return fleet::check_device_key(after->key_settings(options_)).context(kWhat);
 }
 
 /// An update of the client itself: what comes after it has to be able to go on.

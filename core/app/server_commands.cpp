@@ -19,14 +19,7 @@ std::string daemon_lock_file(const Session& session) {
 
 Result<artifact::RequestKey> load_key(const Session& session) {
   PB_CHECK(os::make_directories(session.device.datastore(), 0700));
-  const Config& config = session.device.config();
-  return fleet::load_device_key({.file = os::join(session.device.datastore(), "mender-agent.pem"),
-                                 .given = config.auth_private_key,
-                                 .engine = config.security_ssl_engine,
-                                 .tls = config.https_client_key,
-                                 .tls_engine = config.https_client_ssl_engine,
-                                 .pass_phrase_file = session.options.pass_phrase_file},
-                                session.log);
+  return fleet::load_device_key(session.device.key_settings(session.options), session.log);
 }
 
 fleet::ServerSettings server_settings(const Session& session, std::stop_token stop) {

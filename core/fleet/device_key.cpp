@@ -68,4 +68,15 @@ Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& l
                                        "accept this device anew with another key"};
 }
 
+Status check_device_key(const KeySettings& settings) {
+  const bool would_make_one = settings.given.empty() && settings.engine.empty() &&
+                              settings.tls.empty() && !os::exists(settings.file);
+  if (would_make_one) {
+    return Error{ErrorCode::not_found, "the key of this device, " + settings.file + ", is gone"};
+  }
+  NullLog unheard;
+  PB_CHECK(load_device_key(settings, unheard));
+  return Done{};
+}
+
 }  // namespace patchbay::fleet

@@ -26,4 +26,7 @@ struct KeySettings {
 /// files, or keys in hardware (engine_of_key()).
 Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& log);
 
+/// Whether load_device_key() would succeed without making a key.
+Status check_device_key(const KeySettings& settings);
+
 }  // namespace patchbay::fleet

@@ -181,7 +181,9 @@ class BeforeTheCommit(fleet.FleetScenario):
         for file, spoil, said in (("etc/mender.conf", "sed -i s/ServerURL/Nothing/", "no server is configured"),
                                   ("etc/mender.conf", "sed -i s,http:,nowhere:,", "no http or https address"),
                                   ("etc/mender.conf", "truncate -s 9", "leaves no usable configuration"),
-                                  ("data/device_type", "rm", "the device type is not known")):
+                                  ("data/device_type", "rm", "the device type is not known"),
+                                  ("data/mender-agent.pem", "truncate -s 9", "put back the file"),
+                                  ("data/mender-agent.pem", "rm", "mender-agent.pem, is gone")):
             with self.subTest(said):
                 self.setUp()
                 path = self.device.path(file)
