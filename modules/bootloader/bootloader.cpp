@@ -44,6 +44,8 @@ Result<Update> look_at(const Context& context) {
 Result<Update> look_as_installed(const Context& context, const Record& record) {
   PATCHBAY_TRY(const auto settings, read_kept_settings(context));
   PATCHBAY_TRY(auto update, look_at(context, settings));
+  PATCHBAY_TRY(const bool is_half_back, record.is_going_back());
+  if (is_half_back && !record.has_gone_back()) return update;
   PATCHBAY_CHECK(record.has_gone_back() ? update.area->verify_old(record)
                                         : update.area->verify(record));
   return update;
@@ -169,6 +171,8 @@ class Bootloader final : public module::Module {
   static Status go_back(Context& context, Record& record) {
     if (!record.has_changes() || record.has_gone_back()) return Done{};
     PATCHBAY_TRY(const auto update, look_back(context, record));
+    // Without that, on a full disk, only a second attempt would not find the way.
+    if (!has_settings_as_kept(context)) static_cast<void>(record.going_back());
     PATCHBAY_CHECK(update.area->roll_back(context, record));
     context.log("the old boot loader is back");
     return record.went_back();

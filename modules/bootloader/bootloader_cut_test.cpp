@@ -1,11 +1,17 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "modules/bootloader/loader_rig.hpp"
 
 namespace patchbay::testing {
 namespace {
 
 using ::testing::IsEmpty;
+namespace fs = std::filesystem;
+
+constexpr const char* kSettings = "etc/bootloader.json";
+constexpr const char* kAside = "etc/bootloader.json.aside";
 
 // The module is killed in front of every system call that changes something. The machine has to
 // start from what is there then, and after the calls that a client makes, all is old or all is new.
@@ -53,6 +59,11 @@ const CutRow kRows[] = {
      "ArtifactRollback",
      {"ArtifactRollback", "Cleanup"},
      "old"},
+    {"RollbackWithoutSettings",
+     {"Download", "ArtifactInstall", "reboot", "no settings"},
+     "ArtifactRollback",
+     {"ArtifactRollback", "settings", "Cleanup"},
+     "old"},
     {"CleanupOfUnfinished", {"Download", "ArtifactInstall"}, "Cleanup", {"Cleanup"}, "old"},
     {"CleanupAfterCommit",
      {"Download", "ArtifactInstall", "reboot", "ArtifactCommit"},
@@ -65,6 +76,8 @@ class BootloaderCuts : public ::testing::TestWithParam<std::tuple<LoaderKind, Cu
  protected:
   void step(LoaderRig& rig, const std::string& what) {
     if (what == "reboot") return rig.reboot();
+    if (what == "no settings") return fs::rename(rig / kSettings, rig / kAside);
+    if (what == "settings") return fs::rename(rig / kAside, rig / kSettings);
     const auto result = rig.call(what);
     if (result.exit_code != 0) trouble_ += what + " failed: " + result.err;
   }

@@ -71,6 +71,11 @@ Status Record::committed() {
   return journal_.append({"committed"});
 }
 
+Status Record::going_back() {
+  PATCHBAY_TRY(auto boot, boot_id());
+  return journal_.append({"going-back", std::move(boot)});
+}
+
 Status Record::went_back() {
   PATCHBAY_TRY(auto boot, boot_id());
   return journal_.append({"back", std::move(boot)});
@@ -124,6 +129,13 @@ Result<bool> Record::has_rebooted() const {
   if (record == nullptr || record->size() < 2) return false;
   PATCHBAY_TRY(const auto boot, boot_id());
   return boot != (*record)[1];
+}
+
+Result<bool> Record::is_going_back() const {
+  const auto& records = journal_.records();
+  PATCHBAY_TRY(const auto boot, boot_id());
+  return std::find(records.begin(), records.end(), Journal::Record{"going-back", boot}) !=
+         records.end();
 }
 
 Result<bool> Record::runs_on_after_going_back() const {

@@ -30,6 +30,8 @@ class Record {
   module::Status installed(Slot slot, const std::string& sum, std::uint64_t size);
   module::Status committing();
   module::Status committed();
+  /// The device was known by what was installed there, which is about to be taken away.
+  module::Status going_back();
   /// Everything is as it was before.
   module::Status went_back();
   /// Forgets all of it.
@@ -56,6 +58,8 @@ class Record {
   [[nodiscard]] bool has_committed() const { return find("committed") != nullptr; }
   [[nodiscard]] bool has_begun_commit() const { return find("commit") != nullptr; }
   [[nodiscard]] bool has_gone_back() const { return find("back") != nullptr; }
+  /// Whether that has begun under the boot that runs now, in which devices keep their names.
+  [[nodiscard]] module::Result<bool> is_going_back() const;
   /// Whether the machine has started anew since the install began.
   [[nodiscard]] module::Result<bool> has_rebooted() const;
   /// Whether the new loader, which the machine had started with, still runs although the old one is
