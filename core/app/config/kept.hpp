@@ -9,8 +9,8 @@
 /// then, too.
 namespace patchbay::app {
 
-/// JSON in the form of a configuration file: every key that was set, but for secrets, servers and
-/// the keys that artifacts are verified with, which no undo needs.
+/// JSON in the form of a configuration file: every key that was set, but for secrets and servers,
+/// which no undo needs.
 std::string to_json(const Config& config);
 
 /// What to_json() has made.
