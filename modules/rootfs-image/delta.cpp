@@ -99,7 +99,8 @@ class OldImage {
   Status read_around(std::uint64_t offset, std::uint64_t count) {
     at_ = offset / kAlignment * kAlignment;
     const auto rounded = (offset - at_ + count + kAlignment - 1) / kAlignment * kAlignment;
-    const auto wanted = std::clamp<std::uint64_t>(rounded, kLeast, kPiece);
+    const auto wanted =
+        static_cast<std::size_t>(std::clamp<std::uint64_t>(rounded, kLeast, kPiece));
     ssize_t got = 0;
     do {
       got = ::pread(fd_.get(), buffer_.get(), wanted, static_cast<off_t>(start_ + at_));
