@@ -16,8 +16,6 @@
 #include "core/flow/journal.hpp"
 #include "core/os/process.hpp"
 
-extern char** environ;  // NOLINT(readability-redundant-declaration)
-
 namespace patchbay::app {
 namespace {
 
@@ -65,8 +63,8 @@ std::vector<std::string> child_environment(const std::string& datastore) {
                                                             "MENDER_DATA_DIR"};
   std::vector<std::string> passed;
   bool has_path = false;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text{*entry};
+  for (const std::string& entry : os::own_environment()) {
+    const std::string_view text{entry};
     const std::string_view name = text.substr(0, text.find('='));
     const bool wanted =
         name.starts_with("LC_") || std::find(kPassed.begin(), kPassed.end(), name) != kPassed.end();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,12 +16,21 @@
 #include "core/os/child_output.hpp"
 #include "core/os/launch.hpp"
 
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to us
+
 namespace patchbay::os {
 namespace {
 
 constexpr std::size_t kReadStep = 16 * 1024;
 
 }  // namespace
+
+std::vector<std::string> own_environment() {
+  std::vector<std::string> environment;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+    environment.emplace_back(*entry);
+  return environment;
+}
 
 struct Process::State {
   State(const Command& command, LineSink line_sink, Launched child);

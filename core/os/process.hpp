@@ -41,6 +41,9 @@ struct Command {
   std::size_t max_output = 64 * 1024;  ///< bytes of standard output kept in Exit::output
 };
 
+/// This process's own environment, for a child that is to have all of it.
+std::vector<std::string> own_environment();
+
 struct Exit {
   enum class Kind : std::uint8_t { code, signal, timeout };
   Kind kind = Kind::code;

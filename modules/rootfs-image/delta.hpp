@@ -27,8 +27,9 @@ module::Result<DeltaRequest> read_delta_request(const module::Context& context);
 /// `name` is for messages.
 module::Status require_delta_possible(const slot::SlotDevice& device, const std::string& name,
                                       const DeltaRequest& request);
-/// Whether the device begins with that image: reads all of it. A root file
-/// system that was mounted writable, if only once, is another image.
+
+/// Whether the device begins with that image: reads all of it. A root file system that was mounted
+/// writable, if only once, is another image.
 module::Status require_image(const slot::SlotDevice& device, const std::string& name,
                              const DeltaRequest::Image& image);
 

@@ -42,13 +42,6 @@ class CollectedFile final : public artifact::Content {
   std::uint64_t size_;
 };
 
-std::vector<std::string> our_environment() {
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry)
-    environment.emplace_back(*entry);
-  return environment;
-}
-
 std::vector<std::string> arguments_for(const Generator& generator, const Values& values) {
   std::vector<std::string> arguments;
   for (const GeneratorOption& option : generator.options) {
@@ -68,7 +61,7 @@ Status run_collector(const std::string& program, std::vector<std::string> argume
   os::Command command;
   command.program = std::filesystem::absolute(program).string();
   command.arguments = std::move(arguments);
-  command.environment = our_environment();
+  command.environment = os::own_environment();
   command.working_directory = directory;
   std::string last;
   PB_TRY(const os::Exit exit,
