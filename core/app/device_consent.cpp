@@ -1,13 +1,7 @@
 #include "core/app/device_consent.hpp"
 
-#include <unistd.h>
-
-#include <filesystem>
-
 #include "core/base/bytes.hpp"
 #include "core/os/process.hpp"
-
-extern char** environ;  // NOLINT(readability-redundant-declaration)
 
 namespace patchbay::app {
 namespace {
@@ -26,8 +20,7 @@ os::Command look_by(const std::string& program, const Options& options) {
   if (options.datastore)
     command.arguments.insert(command.arguments.end(), {"--datastore", *options.datastore});
   command.arguments.emplace_back("show-provides");
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
-    command.environment.emplace_back(*entry);
+  command.environment = os::own_environment();
   return command;
 }
 
@@ -58,10 +51,7 @@ Status DeviceConsent::check_configuration() const {
   if (server_ == nullptr) return Done{};
   constexpr const char* kWhat = "the update leaves the daemon unable to start";
   PB_CHECK(after->check_for_daemon(options_).context(kWhat));
-  // A pass phrase comes from standard input, or a pipe, only once.
-  std::error_code unknown;
-  const std::string& pass_phrase = options_.pass_phrase_file;
-  if (pass_phrase == "-" || std::filesystem::is_other(pass_phrase, unknown)) return Done{};
+  if (fleet::is_read_once(options_.pass_phrase_file)) return Done{};
   return fleet::check_device_key(after->key_settings(options_)).context(kWhat);
 }
 

@@ -88,8 +88,7 @@ Result<Daemon::End> run_as(const Session& session, const os::ProgramFile& progra
   const auto add_ons =
       control::AddOns::start(server, session.device.transfer_options(), session.log);
   if (!add_ons) session.log.info("no add-ons: " + add_ons.error().message());
-  // A pass phrase comes from standard input only once.
-  const bool can_start_again = session.options.pass_phrase_file != "-";
+  const bool can_start_again = !fleet::is_read_once(session.options.pass_phrase_file);
   const auto end = Daemon{session, server, wakeups, can_start_again ? &program : nullptr}.run();
   ending.request_stop();  // of a login that an add-on has asked for
   return end;

@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "core/base/bytes.hpp"
 #include "core/base/token_uri.hpp"
 #include "core/os/file.hpp"
@@ -66,6 +68,11 @@ Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& l
   return Error{key.error().code(), key.error().message() +
                                        "; put back the file, or move it away to let the server "
                                        "accept this device anew with another key"};
+}
+
+bool is_read_once(const std::string& pass_phrase_file) {
+  std::error_code unknown;
+  return pass_phrase_file == "-" || std::filesystem::is_other(pass_phrase_file, unknown);
 }
 
 Status check_device_key(const KeySettings& settings) {

@@ -26,6 +26,9 @@ struct KeySettings {
 /// files, or keys in hardware (engine_of_key()).
 Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& log);
 
+/// Whether a pass phrase comes from there only once: from standard input, a pipe, a terminal.
+bool is_read_once(const std::string& pass_phrase_file);
+
 /// Whether load_device_key() would succeed without making a key.
 Status check_device_key(const KeySettings& settings);
 

@@ -169,5 +169,17 @@ TEST_F(DeviceKeyTokenTest, GivenAKeyThatCannotBeHad_WhenLoaded_ThenItIsNamed_And
   EXPECT_FALSE(std::filesystem::exists(settings_.file));
 }
 
+TEST(PassPhraseFile, GivenWhereAPassPhraseComesFrom_ThenOnlyAFileIsReadAgain) {
+  const TempDir directory;
+  const std::string pipe = directory / "pipe";
+  write_text(directory / "file", "secret");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+
+  EXPECT_FALSE(is_read_once(directory / "file"));
+  EXPECT_FALSE(is_read_once(""));
+  EXPECT_TRUE(is_read_once("-"));
+  EXPECT_TRUE(is_read_once(pipe));
+}
+
 }  // namespace
 }  // namespace patchbay::fleet
