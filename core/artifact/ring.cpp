@@ -6,20 +6,27 @@
 
 namespace patchbay::artifact {
 
-Ring::Ring(ByteSource& producer) : producer_{producer} {
-  for (Slot& slot : slots_)
-    slot.bytes = std::make_unique_for_overwrite<std::byte[]>(kSlotBytes);
+Ring::Ring(ByteSource& producer)
+    : producer_{producer}, first_{std::make_unique_for_overwrite<std::byte[]>(kSlotBytes)} {
+  slots_[0].bytes = first_.get();
 }
 
 Result<std::unique_ptr<Ring>> Ring::start(ByteSource& producer) {
   std::unique_ptr<Ring> ring{new Ring{producer}};
   if (!ring->produce_slot(0)) return ring;
+  ring->allocate_the_rest();
   try {
     ring->thread_ = std::thread{[&self = *ring] { self.produce(); }};
   } catch (const std::system_error& error) {
     return Error::from_errno(error.code().value(), "start the decompression thread");
   }
   return ring;
+}
+
+void Ring::allocate_the_rest() {
+  rest_ = os::HugeBuffer{os::HugeBuffer::kUnit};
+  for (std::size_t i = 1; i < kSlots; ++i)
+    slots_[i].bytes = rest_.all().subspan((i - 1) * kSlotBytes).data();
 }
 
 Ring::~Ring() {
@@ -61,7 +68,7 @@ Result<std::size_t> Ring::fill(Slot& slot) {
   slot.size = 0;
   while (slot.size < kSlotBytes && !stop_) {
     PB_TRY(const std::size_t count,
-           producer_.read({slot.bytes.get() + slot.size, kSlotBytes - slot.size}));
+           producer_.read({slot.bytes + slot.size, kSlotBytes - slot.size}));
     if (count == 0) break;
     slot.size += count;
   }
@@ -87,7 +94,7 @@ Result<ByteSpan> Ring::peek() {
     if (available_ == taken_) return ByteSpan{};
   }
   const Slot& slot = slots_[taken_ % kSlots];
-  return ByteSpan{slot.bytes.get() + offset_, slot.size - offset_};
+  return ByteSpan{slot.bytes + offset_, slot.size - offset_};
 }
 
 void Ring::consume(std::size_t count) {

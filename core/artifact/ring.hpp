@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/artifact/view_source.hpp"
+#include "core/os/huge_buffer.hpp"
 
 namespace patchbay::artifact {
 
@@ -16,8 +17,9 @@ namespace patchbay::artifact {
 /// and decompressing overlap with what the consumer does. Memory: kSlots * kSlotBytes.
 class Ring final : public ViewSource {
  public:
-  static constexpr std::size_t kSlots = 6;
   static constexpr std::size_t kSlotBytes = 256 * kKiB;
+  /// One of its own, which is enough for a small payload, and as many as a huge page holds.
+  static constexpr std::size_t kSlots = 1 + os::HugeBuffer::kUnit / kSlotBytes;
   /// Bytes that have been consumed keep their place until so many more slots have been consumed:
   /// who works on them elsewhere may be so far behind.
   static constexpr std::size_t kKept = 2;
@@ -39,11 +41,12 @@ class Ring final : public ViewSource {
 
  private:
   struct Slot {
-    std::unique_ptr<std::byte[]> bytes;
+    std::byte* bytes = nullptr;
     std::size_t size = 0;
   };
 
   explicit Ring(ByteSource& producer);
+  void allocate_the_rest();
   void produce();
   bool produce_slot(std::size_t index);  ///< false: there is nothing more to come
   std::optional<std::size_t> wait_for_free_slot();
@@ -51,6 +54,8 @@ class Ring final : public ViewSource {
   void publish(std::size_t size, bool more, std::optional<Error> error);
 
   ByteSource& producer_;
+  std::unique_ptr<std::byte[]> first_;  ///< memory of slot 0
+  os::HugeBuffer rest_;                 ///< memory of the others
   std::array<Slot, kSlots> slots_;
 
   std::mutex mutex_;

@@ -81,7 +81,7 @@ void Ticker::restart() {
 
 Status Ticker::arm() {
   const std::chrono::nanoseconds waited = Deadline::Clock::now() - start_;
-  const auto pause = std::clamp(waited / 8, kFirstTick, kLastTick);
+  const auto pause = std::clamp(waited / 32, kFirstTick, kLastTick);
   itimerspec when{};
   when.it_value.tv_nsec = static_cast<long>(pause.count());
   // Setting a timer also takes back a tick that nobody has read.

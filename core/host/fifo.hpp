@@ -31,9 +31,9 @@ Status remove_fifo(const os::Directory& directory, const std::string& name);
 /// Bytes written to a pipe that nobody has read yet.
 std::size_t unread_bytes(int pipe);
 
-/// A clock that ticks more and more seldom: first after 0.1 ms, then each time after an eighth of
+/// A clock that ticks more and more seldom: first after 0.1 ms, then each time after a 32nd of
 /// the time since restart(), at last every 20 ms. Whatever is looked for at its ticks is seen with
-/// at most an eighth of the delay it has itself.
+/// at most a 32nd of the delay it has itself.
 ///
 /// The obvious way, inotify, was measured and rejected: open(2) of a FIFO is reported only after it
 /// has succeeded, which needs a writer, and closing an inotify descriptor takes up to 15 ms (the

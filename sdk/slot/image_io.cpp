@@ -4,6 +4,7 @@
 #include <linux/fs.h>
 #include <mtd/ubi-user.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -25,6 +26,11 @@ std::string place(const std::string& path, std::uint64_t offset) {
 }
 
 }  // namespace
+
+Buffer::Buffer() : bytes_{static_cast<std::byte*>(std::aligned_alloc(kPiece, kPiece)), &std::free} {
+  // Refused by kernels that were built without huge pages, and no matter there.
+  (void)::madvise(bytes_.get(), kPiece, MADV_HUGEPAGE);
+}
 
 Result<DeviceIo> DeviceIo::open(const SlotDevice& device) {
   PATCHBAY_TRY(auto fd, open_exclusively(device, O_RDWR));

@@ -13,12 +13,14 @@
 // The device under an image, read and written in aligned pieces.
 namespace patchbay::slot {
 
-constexpr std::size_t kPiece = 1024 * 1024;
+/// What a huge page holds on x86-64, and on Arm with pages of 4 KiB.
+constexpr std::size_t kPiece = std::size_t{2} * 1024 * 1024;
 
-/// Memory that O_DIRECT takes.
+/// Memory that O_DIRECT takes, on a huge page where the kernel has one to give: it is pinned for
+/// each transfer, which otherwise costs as much as comparing what is in it.
 class Buffer {
  public:
-  Buffer() : bytes_{static_cast<std::byte*>(std::aligned_alloc(4096, kPiece)), &std::free} {}
+  Buffer();
   [[nodiscard]] std::span<std::byte> all() const { return {bytes_.get(), kPiece}; }
   [[nodiscard]] std::span<std::byte> first(std::size_t count) const { return all().first(count); }
 
@@ -33,7 +35,7 @@ struct Piece {
   std::uint64_t offset = 0;
 };
 /// As many go round between two threads.
-constexpr std::size_t kPieces = 4;
+constexpr std::size_t kPieces = 3;
 
 class DeviceIo {
  public:

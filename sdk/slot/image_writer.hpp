@@ -39,7 +39,7 @@ struct WrittenImage {
 ///   was the reading back.
 /// - Reads and writes go past the page cache (O_DIRECT) in pieces of up to 1 MiB; where the file
 ///   system of a regular file cannot do that, every 8 MiB are synced before the next. Memory in use
-///   is 5 MiB, whatever the image's size.
+///   is 8 MiB, whatever the image's size.
 /// - What lies behind the image on the device stays as it is.
 /// - A UBI volume is written as a whole, with the kernel's volume update; not at all if it has the
 ///   image already and the sum of that is expected.
