@@ -142,9 +142,9 @@ exit $found''',
             run("mender-artifact", "write", "rootfs-image", "--compression", compression, "-n",
                 "release-2", "-t", install_bench.DEVICE, "-f", self.rootfs, "-o", part)
         else:
-            run(self.maker, "--name", "release-2", "--device-type", install_bench.DEVICE,
-                "--compression", compression, "--payload", "rootfs-image", "--file", self.rootfs,
-                "-o", part)
+            run(self.build / "sdk/artifact/patchbay-artifact", "write", "rootfs-image", "--generators",
+                SOURCES / "modules", "--compression", compression, "-n", "release-2", "-t",
+                install_bench.DEVICE, "-f", self.rootfs, "-o", part)
         os.rename(part, path)
         return path
 
