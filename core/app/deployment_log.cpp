@@ -74,9 +74,11 @@ std::string_view name_of(LogLevel level) {
 }
 
 std::string line_of(LogLevel level, std::string_view message) {
-  const nlohmann::ordered_json record{
-      {"timestamp", utc_now_milliseconds()}, {"level", name_of(level)}, {"message", message}};
-  return record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const nlohmann::json text = message;
+  return "{\"timestamp\":\"" + utc_now_milliseconds() + "\",\"level\":\"" +
+         std::string{name_of(level)} +
+         "\",\"message\":" + text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+         "}\n";
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace patchbay::store {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 constexpr std::string_view kWaitingForCommit = "Before_ArtifactCommit_Enter";
 constexpr std::array<std::string_view, 9> kStates{
