@@ -30,8 +30,8 @@ def check(group, folder, name):
                           text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode == 0 or len(group) == 1:
         return done.stdout
-    half = len(group) // 2
-    return check(group[:half], folder, name + "a") + check(group[half:], folder, name + "b")
+    return "".join(check(part, folder, name + letter)
+                   for letter, part in zip("ab", tidy.divided(group, done.stdout, ": error: ")))
 
 
 def main(build, jobs, *files):

@@ -81,9 +81,10 @@ def tidy_group(build, folder, name, group):
     return any(part[0] for part in parts), "\n".join(part[1] for part in parts if part[1])
 
 
-def divided(group, found):
-    """Those that compile together and those that do not join them; halves, if that cannot be told."""
-    errors = [line for line in found.splitlines() if "[clang-diagnostic-error" in line]
+def divided(group, found, mark="[clang-diagnostic-error"):
+    """Those that compile together and those that do not join them; halves, if that cannot be told.
+    Lines with `mark` say what does not compile."""
+    errors = [line for line in found.splitlines() if mark in line]
     clashing = [entry for entry in group
                 if any(line.startswith(entry["file"] + ":") for line in errors)]
     if 0 < len(clashing) < len(group):
