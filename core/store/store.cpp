@@ -10,7 +10,7 @@
 #include <cstdio>
 
 #include "core/base/unique_fd.hpp"
-#include "core/store/database_check.hpp"
+#include "core/store/database_file.hpp"
 
 namespace patchbay::store {
 namespace {
@@ -52,11 +52,15 @@ Error unusable(const Error& error, const std::string& path) {
   return error;
 }
 
-/// Whether there is a file that LMDB can be let at; false: there is none.
-Result<bool> inspect(const std::string& path) {
+struct Found {
+  bool file = false;               ///< which LMDB can be let at, unless it is
+  std::optional<Entries> foreign;  ///< one that only programs with words of another size can use
+};
+
+Result<Found> inspect(const std::string& path) {
   // O_NONBLOCK: a FIFO of that name must not hold us up.
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (!fd && errno == ENOENT) return false;
+  if (!fd && errno == ENOENT) return Found{};
   if (!fd) return Error::from_errno(errno, path);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return Error::from_errno(errno, path);
@@ -67,8 +71,11 @@ Result<bool> inspect(const std::string& path) {
   }
   if (info.st_size == 0)
     return unusable({ErrorCode::integrity, path + ": damaged: the file is empty"}, path);
+  auto foreign = read_foreign_database(fd.get(), path);
+  if (!foreign) return unusable(foreign.error(), path);
+  if (*foreign) return Found{true, *std::move(foreign)};
   if (auto status = check_database(fd.get(), path); !status) return unusable(status.error(), path);
-  return true;
+  return Found{true, std::nullopt};
 }
 
 /// LMDB writes to its lock file through a mapping, where a full file system is no error that can be
@@ -104,28 +111,14 @@ Status sync_directory(const std::string& directory) {
   return Done{};
 }
 
-Status create_beside(const std::string& fresh, const std::string& path) {
-  {
-    PB_TRY(const Environment env, open_environment(fresh, MDB_NOLOCK));
-    if (const int code = mdb_env_sync(env.get(), 1); code != 0)
-      return lmdb_error(code, "create " + path);
-  }
-  int code = ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+Status put_in_place(const std::string& fresh, const std::string& path, bool replace) {
+  int code = replace
+                 ? ::rename(fresh.c_str(), path.c_str())
+                 : ::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
   if (code != 0 && errno == EINVAL)  // a file system without it
     code = ::rename(fresh.c_str(), path.c_str());
   if (code != 0 && errno == EEXIST) code = ::unlink(fresh.c_str());  // somebody else was faster
   return code == 0 ? Status{Done{}} : Error::from_errno(errno, "create " + path);
-}
-
-/// Makes the empty database under another name first: LMDB itself would leave an empty file behind
-/// if the power went between creating and filling it.
-Status create(const std::string& directory, const std::string& path) {
-  const std::string fresh = path + ".new";
-  ::unlink(fresh.c_str());
-  auto status = create_beside(fresh, path);
-  if (!status) ::unlink(fresh.c_str());
-  PB_CHECK(std::move(status));
-  return sync_directory(directory);
 }
 
 Result<LmdbTransaction> begin(MDB_env* env, unsigned flags, const std::string& path) {
@@ -158,12 +151,16 @@ MDB_val as_value(std::string_view text) {
 
 struct Store::State {
   std::string path;
-  Environment env;           // none: a missing file, read only
-  LmdbTransaction snapshot;  // read only: the one transaction that all reads use
+  std::optional<Entries> foreign;  // read only: all there is, and no env
+  Environment env;                 // none: a missing file, read only
+  LmdbTransaction snapshot;        // read only: the one transaction that all reads use
   MDB_dbi database = 0;
 
   Status open(unsigned flags);
   [[nodiscard]] int apply(const Transaction& transaction) const;
+  static Status create(const std::string& directory, const std::string& path,
+                       const std::optional<Entries>& foreign);
+  static Status fill(const std::string& fresh, const std::optional<Entries>& content);
 };
 
 Status Store::State::open(unsigned flags) {
@@ -194,15 +191,22 @@ Store::~Store() = default;
 Result<Store> Store::open(const std::string& directory, Access access) {
   auto state = std::make_unique<State>();
   state->path = directory + "/" + std::string{kFileName};
-  PB_TRY(const bool found, inspect(state->path));
-  if (!found && access == Access::read_only) return Store{std::move(state)};
-  if (!found) PB_CHECK(create(directory, state->path));
+  PB_TRY(Found found, inspect(state->path));
+  if (access == Access::read_only && (!found.file || found.foreign)) {
+    state->foreign = std::move(found.foreign);
+    return Store{std::move(state)};
+  }
+  if (!found.file || found.foreign) PB_CHECK(State::create(directory, state->path, found.foreign));
   PB_CHECK(state->open(access == Access::read_only ? MDB_RDONLY : 0U));
   return Store{std::move(state)};
 }
 
 Result<std::optional<std::string>> Store::read(std::string_view key) const {
   using Value = std::optional<std::string>;
+  if (state_->foreign) {
+    const auto found = state_->foreign->find(std::string{key});
+    return found == state_->foreign->end() ? Value{} : Value{found->second};
+  }
   if (!state_->env) return Value{};
   LmdbTransaction own;
   MDB_txn* transaction = state_->snapshot.get();
@@ -230,6 +234,35 @@ int Store::State::apply(const Transaction& transaction) const {
     if (code != 0 && !(code == MDB_NOTFOUND && !value)) return code;
   }
   return mdb_txn_commit(pending.release());  // frees the transaction, also when it fails
+}
+
+Status Store::State::fill(const std::string& fresh, const std::optional<Entries>& content) {
+  Transaction entries;
+  if (content) {
+    for (const auto& [key, value] : *content)
+      entries.put(key, value);
+  }
+  State state;
+  state.path = fresh;
+  PB_CHECK(state.open(MDB_NOLOCK));
+  int code = content ? state.apply(entries) : 0;
+  if (code == 0) code = mdb_env_sync(state.env.get(), 1);
+  if (code == EIO && is_full(fresh, size_of(entries))) code = ENOSPC;
+  return code == 0 ? Status{Done{}} : Status{lmdb_error(code, "write " + fresh)};
+}
+
+/// Makes the database under another name first: LMDB itself would leave an empty file behind if the
+/// power went between creating and filling it. One that only others can read is replaced by its
+/// like, whole or not at all.
+Status Store::State::create(const std::string& directory, const std::string& path,
+                            const std::optional<Entries>& foreign) {
+  const std::string fresh = path + ".new";
+  ::unlink(fresh.c_str());
+  auto status = fill(fresh, foreign);
+  if (status) status = put_in_place(fresh, path, foreign.has_value());
+  if (!status) ::unlink(fresh.c_str());
+  PB_CHECK(std::move(status));
+  return sync_directory(directory);
 }
 
 Status Store::commit(const Transaction& transaction) {

@@ -50,7 +50,9 @@ enum class Access : std::uint8_t { read_only, read_write };
 /// The open key-value file. One thread, and one Store a file at a time in a process.
 ///
 /// read_write creates a missing file (0600) in an existing directory, whole or not at all;
-/// read_only treats a missing file as empty and creates nothing. A file that is not LMDB, is
+/// read_only treats a missing file as empty and creates nothing. A file of a program whose words
+/// have another size (of a system of 32 bits, before an update to one of 64) is read as it is, and
+/// rewritten for this one by read_write, whole or not at all. A file that is not LMDB, is
 /// damaged or cannot be read is an error (integrity, denied, io) that names it and says how to keep
 /// it and go on; it is never replaced by an empty one.
 ///

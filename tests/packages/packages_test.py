@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The Debian packages in a fresh Debian: apt installs them, they work, and they go without a trace.
 
-usage: packages_test.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar PATCHBAY-MAKE-ARTIFACT
+usage: packages_test.py DIRECTORY-OF-PACKAGES DEBIAN-ROOT.tar PATCHBAY-MAKE-ARTIFACT [PATCHBAY]
+
+PATCHBAY is one whose words have another size than those of the packages.
 """
 import glob
 import os
@@ -13,6 +15,7 @@ import unittest
 import debian
 
 PACKAGES, ROOT_TAR, MAKE_ARTIFACT = sys.argv[1:4]
+OTHER_WORDS = sys.argv[4] if len(sys.argv) > 4 else None
 SKIPPED = 77
 
 
@@ -47,6 +50,7 @@ class Packages(unittest.TestCase):
 
         self.name_of_the_device(system)
         self.update(system)
+        self.other_word_size(system)
         self.refuse_to_go_with_an_update(system)
         self.other_names(system)
 
@@ -86,6 +90,17 @@ class Packages(unittest.TestCase):
                         "single-file", *arguments, "-o", system.path("tmp/one.mender")], check=True)
         system.run("patchbay install /tmp/one.mender")
         self.assertEqual(system.run("stat -c %a /srv/app.conf").strip(), "640")
+
+    def other_word_size(self, system):
+        """The store as a root update finds it that changes from 32 to 64 bits, and the way back."""
+        if not OTHER_WORDS:
+            return
+        command = [OTHER_WORDS, "--datastore", system.path("var/lib/mender")]
+        for words in (["status"], ["resume"], ["status"]):
+            done = subprocess.run([*command, *words], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("release-1, installed, waiting for commit", done.stdout)
+        self.assertIn("release-1, installed, waiting for commit", system.run("patchbay status"))
 
     def refuse_to_go_with_an_update(self, system):
         said = system.run("apt-get remove -qy patchbay", code=100)

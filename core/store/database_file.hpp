@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 
 #include "core/base/result.hpp"
@@ -18,5 +20,12 @@ namespace patchbay::store {
 /// Errors: integrity (damaged or not LMDB), unsupported (LMDB, but with features nobody uses here),
 /// io.
 Status check_database(int fd, const std::string& path);
+
+using Entries = std::map<std::string, std::string>;
+
+/// The entries of a file that a program with words of another size has written, 32 bits where this
+/// one has 64 or the other way round; LMDB itself cannot read those. Nothing: it is none of them.
+/// Checks and errors are those of check_database().
+Result<std::optional<Entries>> read_foreign_database(int fd, const std::string& path);
 
 }  // namespace patchbay::store
