@@ -184,6 +184,9 @@ Result<DeploymentRecord> Deployer::go_on(DeploymentRecord record) {
   if (record.result != Ending::open) return record;
   auto consent = consent_to(record.id);
   PB_CHECK(finish(session_, record, consent));
+  if (record.result != Ending::failure) return record;
+  // What was undone may be what the device has begun with: its address, for example.
+  if (const auto status = server_.renew(); !status) session_.log.warning(status.error().message());
   return record;
 }
 

@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include <charconv>
+#include <memory>
 #include <stop_token>
 
 #include "core/app/daemon.hpp"
@@ -22,19 +23,41 @@ Result<artifact::RequestKey> load_key(const Session& session) {
   return fleet::load_device_key(session.device.key_settings(session.options), session.log);
 }
 
-fleet::ServerSettings server_settings(const Session& session, std::stop_token stop) {
-  const Config& config = session.device.config();
-  fleet::ServerSettings settings;
-  settings.urls = config.servers;
-  settings.tenant_token = config.tenant_token;
-  settings.tier = config.device_tier;
-  settings.transport = [options = session.device.transfer_options(), stop = std::move(stop)](
-                           const fetch::Call& call) { return fetch::call(call, options, stop); };
-  settings.identity = [identity = fleet::IdentitySettings{
-                           os::join(data_directory(), "identity/mender-device-identity"),
-                           session.device.settings().module.environment}] {
+Result<std::unique_ptr<fleet::ServerSettings>> renewed_settings(const Session& session,
+                                                                const std::stop_token& stop);
+
+/// `device` is the session's, as it was or as it is now.
+std::unique_ptr<fleet::ServerSettings> server_settings(const Session& session, const Device& device,
+                                                       const std::stop_token& stop) {
+  const Config& config = device.config();
+  auto settings = std::make_unique<fleet::ServerSettings>();
+  settings->urls = config.servers;
+  settings->tenant_token = config.tenant_token;
+  settings->tier = config.device_tier;
+  settings->transport = [options = device.transfer_options(), stop](const fetch::Call& call) {
+    return fetch::call(call, options, stop);
+  };
+  settings->identity = [identity = fleet::IdentitySettings{
+                            os::join(data_directory(), "identity/mender-device-identity"),
+                            device.settings().module.environment}] {
     return fleet::read_identity(identity);
   };
+  settings->renewed = [&session, stop] {
+    return renewed_settings(session, stop).context("the daemon could not start any more");
+  };
+  return settings;
+}
+
+Result<std::unique_ptr<fleet::ServerSettings>> renewed_settings(const Session& session,
+                                                                const std::stop_token& stop) {
+  const Options& options = session.options;
+  NullLog unheard;  // what it warns of, that start will
+  PB_TRY(const Device device, Device::open(options, unheard));
+  PB_CHECK(device.check_for_daemon(options));
+  auto settings = server_settings(session, device, stop);
+  if (fleet::is_read_once(options.pass_phrase_file)) return settings;
+  PB_TRY(auto key, fleet::load_known_device_key(device.key_settings(options), unheard));
+  settings->key = std::make_shared<artifact::RequestKey>(std::move(key));
   return settings;
 }
 
@@ -84,7 +107,9 @@ Result<Daemon::End> run_as(const Session& session, const os::ProgramFile& progra
   if (const auto status = bootstrap(session); !status)
     session.log.warning(status.error().message());
   std::stop_source ending;
-  fleet::Server server{server_settings(session, ending.get_token()), *std::move(key), session.log};
+  auto settings = server_settings(session, session.device, ending.get_token());
+  settings->key = std::make_shared<artifact::RequestKey>(*std::move(key));
+  fleet::Server server{std::move(settings), session.log};
   const auto add_ons =
       control::AddOns::start(server, session.device.transfer_options(), session.log);
   if (!add_ons) session.log.info("no add-ons: " + add_ons.error().message());

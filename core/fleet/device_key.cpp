@@ -75,15 +75,13 @@ bool is_read_once(const std::string& pass_phrase_file) {
   return pass_phrase_file == "-" || std::filesystem::is_other(pass_phrase_file, unknown);
 }
 
-Status check_device_key(const KeySettings& settings) {
+Result<artifact::RequestKey> load_known_device_key(const KeySettings& settings, Log& log) {
   const bool would_make_one = settings.given.empty() && settings.engine.empty() &&
                               settings.tls.empty() && !os::exists(settings.file);
   if (would_make_one) {
     return Error{ErrorCode::not_found, "the key of this device, " + settings.file + ", is gone"};
   }
-  NullLog unheard;
-  PB_CHECK(load_device_key(settings, unheard));
-  return Done{};
+  return load_device_key(settings, log);
 }
 
 }  // namespace patchbay::fleet

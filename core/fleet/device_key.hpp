@@ -29,7 +29,7 @@ Result<artifact::RequestKey> load_device_key(const KeySettings& settings, Log& l
 /// Whether a pass phrase comes from there only once: from standard input, a pipe, a terminal.
 bool is_read_once(const std::string& pass_phrase_file);
 
-/// Whether load_device_key() would succeed without making a key.
-Status check_device_key(const KeySettings& settings);
+/// As load_device_key(), but where a key would be made, it is an error that there is none.
+Result<artifact::RequestKey> load_known_device_key(const KeySettings& settings, Log& log);
 
 }  // namespace patchbay::fleet

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,10 @@ class FakeServer {
     settings.urls = {"https://server.example/prefix/"};
     settings.transport = [this](const fetch::Call& call) { return take(call); };
     settings.identity = [] { return Result<std::string>{R"({"mac":"02:00:00:aa:bb:cc"})"}; };
+    settings.renewed = [this]() -> Result<std::unique_ptr<ServerSettings>> {
+      if (!next_start) return Error{ErrorCode::not_found, "no server is configured"};
+      return std::make_unique<ServerSettings>(next_start());
+    };
     return settings;
   }
 
@@ -44,6 +50,8 @@ class FakeServer {
   }
 
   std::vector<fetch::Call> calls;
+  /// The settings of the next start; null: it fails.
+  std::function<ServerSettings()> next_start = [this] { return settings(); };
 
  private:
   Result<fetch::Answer> take(const fetch::Call& call) {
@@ -59,11 +67,16 @@ class FakeServer {
 
 /// A device that talks to it.
 struct FakeDevice {
-  explicit FakeDevice(ServerSettings settings)
-      : server{std::move(settings), artifact::RequestKey::generate().value(), log} {}
+  explicit FakeDevice(ServerSettings settings) : server{with_key(std::move(settings)), log} {}
 
   patchbay::testing::CollectingLog log;
   Server server;
+
+ private:
+  static std::unique_ptr<ServerSettings> with_key(ServerSettings settings) {
+    settings.key = std::make_shared<artifact::RequestKey>(artifact::RequestKey::generate().value());
+    return std::make_unique<ServerSettings>(std::move(settings));
+  }
 };
 
 inline constexpr const char* kLogin =

@@ -38,8 +38,8 @@ std::string refusal_in_words(const fetch::Answer& answer) {
          (has_reason ? " (" + printable(body["error"].get<std::string>()) + ")" : "");
 }
 
-Server::Server(ServerSettings settings, artifact::RequestKey key, Log& log)
-    : settings_{std::move(settings)}, key_{std::move(key)}, log_{log} {
+Server::Server(std::unique_ptr<ServerSettings> settings, Log& log)
+    : settings_{std::move(settings)}, log_{log} {
 }
 
 Result<fetch::Answer> Server::call(const Request& request) {
@@ -64,12 +64,12 @@ Result<fetch::Answer> Server::call_with(const Access& access, const Request& req
   call.body = request.body;
   auto answer = transport(call);
   // Another server may be there: the next login begins with the first again.
-  if (!answer && settings_.urls.size() > 1) forget();
+  if (!answer && settings_->urls.size() > 1) forget();
   return answer;
 }
 
 Result<fetch::Answer> Server::transport(const fetch::Call& call) {
-  auto answer = settings_.transport(call);
+  auto answer = settings_->transport(call);
   const std::scoped_lock lock{mutex_};
   wait_asked_ = answer ? answer->retry_after : std::nullopt;
   if (wait_asked_) wait_asked_ = std::max(*wait_asked_, kShortestWait);
@@ -78,14 +78,14 @@ Result<fetch::Answer> Server::transport(const fetch::Call& call) {
 
 /// The signature is over these very bytes.
 Result<fetch::Call> Server::login_request() const {
-  PB_TRY(const std::string identity, settings_.identity());
-  PB_TRY(const std::string public_key, key_.public_pem());
-  json body{{"id_data", identity}, {"pubkey", public_key}, {"tier", settings_.tier}};
-  if (!settings_.tenant_token.empty()) body["tenant_token"] = settings_.tenant_token;
+  PB_TRY(const std::string identity, settings_->identity());
+  PB_TRY(const std::string public_key, settings_->key->public_pem());
+  json body{{"id_data", identity}, {"pubkey", public_key}, {"tier", settings_->tier}};
+  if (!settings_->tenant_token.empty()) body["tenant_token"] = settings_->tenant_token;
   fetch::Call call;
   call.method = "POST";
   call.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
-  PB_TRY(const std::string signature, key_.sign(call.body));
+  PB_TRY(const std::string signature, settings_->key->sign(call.body));
   call.headers = {"Content-Type: application/json", "Accept: application/json",
                   "X-MEN-Signature: " + signature};
   return call;
@@ -125,7 +125,7 @@ Result<Access> Server::log_in_now() {
 Result<Access> Server::log_in_somewhere() {
   PB_TRY(const fetch::Call request, login_request());
   std::optional<Error> refused;
-  for (const std::string& url : settings_.urls) {
+  for (const std::string& url : settings_->urls) {
     auto access = log_in_at(url, request);
     if (access) return access;
     refused = refused ? Error{refused->code(), refused->message() + "; " + access.error().message()}
@@ -157,6 +157,19 @@ void Server::want_no_wait() {
 void Server::forget() {
   const std::scoped_lock lock{mutex_};
   access_.token.clear();
+}
+
+Status Server::renew() {
+  PB_TRY(others_, settings_->renewed());
+  if (!others_->key) others_->key = settings_->key;
+  restore();
+  return Done{};
+}
+
+void Server::restore() {
+  const std::scoped_lock no_login{login_};
+  std::swap(settings_, others_);
+  forget();
 }
 
 unsigned Server::logins() const {

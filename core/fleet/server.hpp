@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +24,10 @@ struct ServerSettings {
   std::function<Result<fetch::Answer>(const fetch::Call&)> transport;
   /// Who the device is, asked at every login (read_identity).
   std::function<Result<std::string>()> identity;
+  /// By which the server knows the device.
+  std::shared_ptr<const artifact::RequestKey> key;
+  /// These as the next start would have them; without a key: the same.
+  std::function<Result<std::unique_ptr<ServerSettings>>()> renewed;
 };
 
 /// What a server gives a device that it has accepted.
@@ -36,7 +41,7 @@ struct Access {
 /// Blocks; any thread, one login at a time.
 class Server {
  public:
-  Server(ServerSettings settings, artifact::RequestKey key, Log& log);
+  Server(std::unique_ptr<ServerSettings> settings, Log& log);
 
   struct Request {
     std::string method;
@@ -50,6 +55,12 @@ class Server {
   Status log_in();
   /// Drops the token: the next call logs in anew.
   void forget();
+  /// Goes on with the settings as the next start would have them. Error: there are none; nothing
+  /// has changed then. This and restore(): on the only thread that calls; log_in() may be on
+  /// others.
+  Status renew();
+  /// Goes back to the settings before renew().
+  void restore();
   /// How often it has logged in: what was agreed with the server before the last time is void.
   [[nodiscard]] unsigned logins() const;
   /// How long the last answer asked to wait before the next call (Retry-After); never less than a
@@ -72,8 +83,8 @@ class Server {
   Result<fetch::Answer> transport(const fetch::Call& call);
   void want_no_wait();
 
-  const ServerSettings settings_;
-  const artifact::RequestKey key_;
+  std::unique_ptr<ServerSettings> settings_;
+  std::unique_ptr<ServerSettings> others_;  // before the last renew()
   Log& log_;
   std::function<void(const Access&)> listener_;
   std::mutex login_;  // held while one is under way

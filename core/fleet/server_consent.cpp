@@ -28,8 +28,15 @@ Status ServerConsent::tell(Progress progress) {
   return Done{};
 }
 
+/// Where it fails, the failure is for the server that has ordered the update.
 Status ServerConsent::confirm() {
-  parts_.server.forget();
+  PB_CHECK(parts_.server.renew());
+  auto heard = be_heard();
+  if (!heard) parts_.server.restore();
+  return heard;
+}
+
+Status ServerConsent::be_heard() {
   backoff_.reset();
   auto patience = kMostAsked;
   for (;;) {

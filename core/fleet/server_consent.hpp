@@ -15,9 +15,9 @@ namespace patchbay::fleet {
 /// Tells the server how far its deployment has come, and hears then that it was called off.
 ///
 /// Before the installation and the reboot a report that gets lost does not matter. The one before
-/// the commit has to arrive, after a new login: a system that does not reach its server any more
-/// could not be updated again, so that it is rolled back when the retries are used up. Waits that
-/// the server asks for use up none, up to an hour in all.
+/// the commit has to arrive, after a new login, with the settings of the next start: a system that
+/// does not reach its server any more could not be updated again, so that it is rolled back when
+/// the retries are used up. Waits that the server asks for use up none, up to an hour in all.
 class ServerConsent final : public flow::Consent {
  public:
   struct Parts {
@@ -33,6 +33,7 @@ class ServerConsent final : public flow::Consent {
  private:
   Status tell(Progress progress);
   Status confirm();
+  Status be_heard();
 
   Parts parts_;
   std::string deployment_;

@@ -15,6 +15,7 @@ using patchbay::testing::FailsWith;
 using patchbay::testing::IsOk;
 using std::chrono::seconds;
 using testing::answer;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using testing::FakeDevice;
 using testing::FakeServer;
@@ -76,6 +77,48 @@ TEST_F(ServerConsentTest, GivenTheCommit_WhenAsked_ThenTheDeviceLogsInAnewAndIsH
   EXPECT_THAT(consent_.ask(flow::State::consent_commit), IsOk());
   EXPECT_THAT(fake_.asked(), ElementsAre(kLogin, kStatus, kLogin, kStatus));
   EXPECT_EQ(fake_.calls.back().body, R"({"status":"installing"})");
+}
+
+TEST_F(ServerConsentTest, GivenAnUpdateThatChangesTheServer_WhenAsked_ThenTheNextOneHasToAnswer) {
+  fake_.next_start = [this] {
+    auto settings = fake_.settings();
+    settings.urls = {"https://next.example"};
+    return settings;
+  };
+  fake_.will_accept("next");
+  fake_.will(answer(204));
+  EXPECT_THAT(consent_.ask(flow::State::consent_commit), IsOk());
+  fake_.will(answer(204));
+  EXPECT_THAT(deployments_.report("d", Progress::success), IsOk());
+  EXPECT_THAT(fake_.asked(), Each(HasSubstr("https://next.example/")));
+}
+
+TEST_F(ServerConsentTest, GivenANextServerThatIsWrong_WhenAsked_ThenTheOldOneHearsOfTheFailure) {
+  fake_.next_start = [this] {
+    auto settings = fake_.settings();
+    settings.urls = {"https://wrong.example"};
+    return settings;
+  };
+  EXPECT_THAT(consent_.ask(flow::State::consent_commit),
+              FailsWith(ErrorCode::io, HasSubstr("was not reached before the commit")));
+  EXPECT_THAT(fake_.asked(), Each(HasSubstr("https://wrong.example/")));
+  fake_.calls.clear();
+  fake_.will_accept("token");
+  fake_.will(answer(204));
+  EXPECT_THAT(deployments_.report("d", Progress::failure), IsOk());
+  EXPECT_THAT(fake_.asked(), ElementsAre(kLogin, kStatus));
+}
+
+TEST_F(ServerConsentTest, GivenNoSettingsForTheNextStart_WhenAsked_ThenThereIsNoConsent) {
+  fake_.will_accept("token");
+  fake_.will(answer(204));
+  ASSERT_THAT(consent_.ask(flow::State::consent_install), IsOk());
+  fake_.next_start = {};
+  EXPECT_THAT(consent_.ask(flow::State::consent_commit),
+              FailsWith(ErrorCode::not_found, HasSubstr("no server")));
+  fake_.will(answer(204));
+  EXPECT_THAT(deployments_.report("d", Progress::failure), IsOk());
+  EXPECT_THAT(fake_.asked(), ElementsAre(kLogin, kStatus, kStatus));
 }
 
 TEST_F(ServerConsentTest, GivenTheServerIsAwayBeforeTheCommit_WhenItComesBack_ThenItIsWaitedFor) {

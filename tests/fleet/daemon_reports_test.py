@@ -186,15 +186,74 @@ class BeforeTheCommit(fleet.FleetScenario):
                                   ("data/mender-agent.pem", "rm", "mender-agent.pem, is gone")):
             with self.subTest(said):
                 self.setUp()
-                path = self.device.path(file)
-                self.device.probe(named_probe='case $1 in ArtifactInstall) cp -p "{0}" "{0}.old"; {1} "{0}";; '
-                                              'ArtifactRollback) mv "{0}.old" "{0}";; esac'.format(path, spoil))
+                self.changing(file, spoil)
                 deployment = self.deploy()
                 self.start()
                 self.ends(deployment, "failure")
                 self.assertIn(said, self.daemon.text())
                 self.assertIn("ArtifactRollback", self.calls())
                 self.daemon.stop()
+
+    def changing(self, file, spoil):
+        """The module changes a file of the device by a command, and puts it back in a rollback."""
+        self.configure(RetryPollCount=2)
+        self.device.probe(named_probe='case $1 in ArtifactInstall) cp -p "{0}" "{0}.old"; {1} "{0}";; '
+                                      'ArtifactRollback) mv "{0}.old" "{0}";; esac'.format(self.device.path(file), spoil))
+
+    def test_update_without_a_reboot_takes_the_device_to_where_nobody_knows_it(self):
+        """All that it has is usable, and wrong."""
+        other_key = self.device.write("other.pem", fleet.agent_key())
+        for tenant, file, spoil, said in (
+                (None, "etc/mender.conf", "sed -i s,//127.0.0.1:,//127.0.0.2:,", "127.0.0.2"),
+                ("ours", "etc/mender.conf", "sed -i s/ours/theirs/", "unknown tenant"),
+                (None, "data/mender-agent.pem", "cp " + other_key, "dev auth: unauthorized")):
+            with self.subTest(said):
+                self.setUp()
+                self.configure(TenantToken=tenant or "")
+                self.server.authentication.tenant_token = tenant
+                self.server.authentication.accept_all = False
+                self.changing(file, spoil)
+                deployment = self.deploy()
+                self.start()
+                self.requested("auth", status=401)
+                self.server.accept()
+                self.ends(deployment, "failure")
+                self.assertIn("was not reached before the commit", self.daemon.text())
+                self.assertIn(said, self.daemon.text())
+                self.settled()
+                self.assert_rolled_back()
+                self.daemon.stop()
+
+    def test_other_server_that_lets_everybody_in(self):
+        other = self.new_server(accept_all=True)
+        self.changing("etc/mender.conf", "sed -i s,%s,%s," % (self.server.url, other.url))
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "failure")
+        self.assertEqual(len(other.named("status:installing", 404)), 3)
+        self.settled()
+        self.assert_rolled_back()
+
+    def test_other_name_of_the_server(self):
+        self.changing("etc/mender.conf", "sed -i s,//127.0.0.1:,//localhost:,")
+        deployment = self.deploy()
+        self.start()
+        self.ends(deployment, "success")
+        hosts = [one.headers["Host"].partition(":")[0] for one in self.server.named("status")]
+        self.assertEqual(hosts, ["127.0.0.1", "127.0.0.1", "localhost", "localhost"])
+
+    def test_killed_while_it_waits_for_a_wrong_server(self):
+        """The next start begins with the wrong address, and reports to the one that it has put back."""
+        self.changing("etc/mender.conf", "sed -i s,//127.0.0.1:,//127.0.0.2:,")
+        self.configure(RetryPollCount=5)
+        deployment = self.deploy()
+        self.start()
+        self.until(lambda: "before the commit" in self.daemon.text(), "words about the wrong server")
+        self.daemon.kill()
+        self.start()
+        self.ends(deployment, "failure")
+        self.settled()
+        self.assert_rolled_back()
 
     def test_killed_while_it_waits(self):
         fault = self.server.fault("status:installing", device_server.answer(500), skip=1)
