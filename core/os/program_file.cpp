@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 #include "core/base/bytes.hpp"
@@ -12,6 +13,9 @@
 
 namespace patchbay::os {
 namespace {
+
+constexpr const char* kSelf = "/proc/self/exe";
+constexpr std::string_view kGone = " (deleted)";  // proc(5)
 
 /// The texts of `block`, each of which ends with a zero.
 std::vector<char*> texts_in(std::string& block) {
@@ -29,11 +33,13 @@ std::vector<char*> texts_in(std::string& block) {
 Result<ProgramFile> ProgramFile::current() {
   ProgramFile program;
   std::error_code failed;
-  program.path_ = std::filesystem::read_symlink("/proc/self/exe", failed);
-  if (failed) return Error::from_errno(failed.value(), "read /proc/self/exe");
+  program.path_ = std::filesystem::read_symlink(kSelf, failed);
+  if (failed) return Error::from_errno(failed.value(), std::string{"read "} + kSelf);
   struct stat status {};
   if (::stat(program.path_.c_str(), &status) != 0) {
-    return Error::from_errno(errno, "look at the program " + program.path_);
+    // Gone, or replaced already. What runs is still behind the link.
+    if (program.path_.ends_with(kGone)) program.path_.resize(program.path_.size() - kGone.size());
+    if (::stat(kSelf, &status) != 0) return Error::from_errno(errno, "look at " + program.path_);
   }
   program.device_ = status.st_dev;
   program.inode_ = status.st_ino;

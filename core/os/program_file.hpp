@@ -12,7 +12,7 @@ namespace patchbay::os {
 /// by another one.
 class ProgramFile {
  public:
-  /// As it is now; soon after the start.
+  /// As it is now; soon after the start. It may be gone or replaced by then.
   static Result<ProgramFile> current();
 
   [[nodiscard]] const std::string& path() const { return path_; }

@@ -44,11 +44,9 @@ TEST_F(ProgramFileTest, GivenThisProgram_WhenNobodyTouchesIt_ThenItIsNotReplaced
   EXPECT_FALSE(ProgramFile::current().value().is_replaced());
 }
 
-/// What the copy does.
-void replace_itself(const std::string& output) {
-  const auto program = ProgramFile::current().value();
-  const std::string path = std::filesystem::read_symlink("/proc/self/exe");
-  ASSERT_TRUE(std::filesystem::remove(path));
+/// What the copy does, once it is gone.
+void replace_itself(const ProgramFile& program, const std::string& output) {
+  const std::string& path = program.path();
   ASSERT_FALSE(program.is_replaced()) << "gone is not replaced";
   write_text(path, "#!/bin/sh\necho \"$@\" > " + output + "\n");
   ::chmod(path.c_str(), 0755);
@@ -58,10 +56,27 @@ void replace_itself(const std::string& output) {
 }
 
 TEST_F(ProgramFileTest, GivenAnotherFileInItsPlace_WhenStarted_ThenThatRunsWithTheSameArguments) {
-  if (const char* const output = ::getenv(kOutput)) return replace_itself(output);
+  if (const char* const output = ::getenv(kOutput)) {
+    const auto program = ProgramFile::current().value();
+    ASSERT_TRUE(std::filesystem::remove(program.path()));
+    return replace_itself(program, output);
+  }
 
   EXPECT_THAT(run_copy("ProgramFileTest.GivenAnotherFileInItsPlace_*"),
               IsOkAnd("--gtest_filter=ProgramFileTest.GivenAnotherFileInItsPlace_*\n"));
+}
+
+TEST_F(ProgramFileTest, GivenAFileThatIsGoneFromTheStart_WhenAnotherComes_ThenThatCanBeStarted) {
+  if (const char* const output = ::getenv(kOutput)) {
+    const std::string path = std::filesystem::read_symlink("/proc/self/exe");
+    ASSERT_TRUE(std::filesystem::remove(path));
+    const auto program = ProgramFile::current().value();
+    ASSERT_EQ(program.path(), path);
+    return replace_itself(program, output);
+  }
+
+  EXPECT_THAT(run_copy("ProgramFileTest.GivenAFileThatIsGone*"),
+              IsOkAnd("--gtest_filter=ProgramFileTest.GivenAFileThatIsGone*\n"));
 }
 
 }  // namespace

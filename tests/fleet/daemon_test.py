@@ -467,6 +467,18 @@ class Upgraded(Daemon):
         self.client("check-update")
         self.requested("next", 2, status=204)
 
+    def test_starts_where_its_program_is_just_gone(self):
+        """A package manager takes it away before it puts another one there."""
+        self.daemon.start(("bash", "-c", 'exec 3< "$0" && rm "$0" && exec -a "$0" /proc/self/fd/3 "$@"'))
+        self.polled()
+        self.assertFalse(os.path.exists(self.upgradable))
+        self.client("check-update")
+        self.requested("next", 2, status=204)
+        self.replace()
+        self.client("check-update")
+        self.until(self.runs_what_is_there, "the new program")
+        self.requested("next", 3, status=204)
+
 
 class NobodyThere(Daemon):
     def test_commands_say_that_no_daemon_runs(self):
