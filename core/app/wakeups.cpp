@@ -57,6 +57,12 @@ Result<Wakeups> Wakeups::create() {
   return Wakeups{std::move(fd)};
 }
 
+Wakeups::~Wakeups() {
+  if (!bell_) return;
+  for (const int signal : {SIGUSR1, SIGUSR2})
+    handle(signal, SIG_IGN);
+}
+
 void Wakeups::wait(Deadline deadline) const {
   is_waiting = true;
   pollfd ringing{bell_.get(), POLLIN, 0};

@@ -10,13 +10,15 @@ namespace patchbay::app {
 
 /// What wakes a daemon: time, and signals. SIGUSR1 asks for a look at the server's deployments,
 /// SIGUSR2 for a report of the inventory, SIGTERM and SIGINT for the end. That comes at once when
-/// the daemon is not waiting: a server that does not answer holds nobody up. One object a process.
+/// the daemon is not waiting: a server that does not answer holds nobody up. One object a process;
+/// after it, SIGUSR1 and SIGUSR2 are ignored, also by the program that this process becomes, until
+/// that has one of its own.
 class Wakeups {
  public:
   static Result<Wakeups> create();
   Wakeups(Wakeups&&) noexcept = default;
   Wakeups& operator=(Wakeups&&) = delete;
-  ~Wakeups() = default;
+  ~Wakeups();
 
   /// Waits until `deadline`, or until somebody has asked for something since the last take().
   void wait(Deadline deadline) const;

@@ -460,6 +460,18 @@ class Upgraded(Daemon):
                 self.assertTrue(self.daemon.runs() and self.runs_what_is_there())
                 self.daemon.stop()
 
+    def test_who_asks_while_it_becomes_the_new_one_does_not_end_it(self):
+        real = shutil.which(self.command()[0])
+        new = self.device.write("new", "#!/bin/sh\nkill -USR1 $$; kill -USR2 $$; exec %s \"$@\"\n" % real, 0o755)
+        self.start()
+        self.polled()
+        os.rename(new, self.upgradable)
+        self.client("check-update")
+        self.requested("next", 2, status=204)
+        self.assertTrue(os.path.samefile("/proc/%d/exe" % self.daemon.process.pid, real))
+        self.client("check-update")
+        self.requested("next", 3, status=204)
+
     def test_stays_where_its_program_is_only_gone(self):
         self.start()
         self.polled()
