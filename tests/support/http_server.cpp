@@ -89,14 +89,18 @@ HttpReply serve(const HttpRequest& request, const std::string& content, const st
     return reply("200 OK", content, {"ETag: " + etag});
   }
   std::size_t first = 0;
-  std::from_chars(range.data() + std::string{"bytes="}.size(), range.data() + range.size(), first);
+  std::size_t last = content.size() - 1;
+  const char* const end = range.data() + range.size();
+  const auto begin = std::from_chars(range.data() + std::string{"bytes="}.size(), end, first);
+  if (end - begin.ptr > 1) std::from_chars(begin.ptr + 1, end, last);
+  last = std::min(last, content.size() - 1);
   const std::string size = std::to_string(content.size());
   if (first >= content.size()) {
     return reply("416 Range Not Satisfiable", "", {"Content-Range: bytes */" + size});
   }
-  return reply("206 Partial Content", content.substr(first),
+  return reply("206 Partial Content", content.substr(first, last + 1 - first),
                {"ETag: " + etag, "Content-Range: bytes " + std::to_string(first) + "-" +
-                                     std::to_string(content.size() - 1) + "/" + size});
+                                     std::to_string(last) + "/" + size});
 }
 
 struct HttpServer::State {
