@@ -34,6 +34,7 @@ _patchbay_artifact_options() {
         rm) printf '%s' "$change --recursive" ;;
         dump) printf '%s' "--files --meta-data --scripts --print-cmdline --print0-cmdline" ;;
         extract) printf '%s' "$verify --output-path" ;;
+        chunk) printf '%s' "--pack --index" ;;
         diff) printf '%s' "--json" ;;
         schema) printf '%s' "--generators" ;;
         write) printf '%s' "$sign --artifact-name --compatible-types --artifact-name-depends --provides-group \
@@ -57,14 +58,14 @@ _patchbay_artifact() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _patchbay_artifact_words "write schema read validate sign modify cat cp install rm dump \
-extract diff --help --version" "$current"
+extract chunk diff --help --version" "$current"
         return
     fi
     case $previous in
         --compression) _patchbay_artifact_words "none gzip xz zstd" "$current"; return ;;
         --files | --scripts | --tmp) _patchbay_artifact_paths -d "$current"; return ;;
         --key | -k | --pkcs11-module | --passphrase-file | --output-path | -o | --script | -s | \
-            --meta-data | -m | --server-cert | --verification-key | --file | -f | --augment-file | \
+            --pack | --index | --meta-data | -m | --server-cert | --verification-key | --file | -f | --augment-file | \
             --augment-meta-data)
             _patchbay_artifact_paths -f "$current"
             return
@@ -76,7 +77,7 @@ extract diff --help --version" "$current"
     fi
     case $verb in
         read | validate | sign | modify | dump | extract | diff) _patchbay_artifact_artifacts "$current" ;;
-        cat | cp | install | rm) _patchbay_artifact_paths -f "$current" ;;
+        cat | chunk | cp | install | rm) _patchbay_artifact_paths -f "$current" ;;
         write)
             if ((COMP_CWORD == 2)); then
                 _patchbay_artifact_words "$(_patchbay_artifact_types)" "$current"

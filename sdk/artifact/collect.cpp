@@ -47,7 +47,7 @@ std::vector<std::string> arguments_for(const Generator& generator, const Values&
   for (const GeneratorOption& option : generator.options) {
     const auto given = values.find(option.name);
     if (given == values.end()) continue;
-    const bool local = option.kind == OptionKind::file || option.kind == OptionKind::directory;
+    const bool local = is_local(option.kind);
     for (const std::string& value : given->second) {
       arguments.push_back("--" + option.name + "=" +
                           (local ? std::filesystem::absolute(value).string() : value));
@@ -56,12 +56,22 @@ std::vector<std::string> arguments_for(const Generator& generator, const Values&
   return arguments;
 }
 
+std::vector<std::string> environment_with_this_program() {
+  const std::string name = "PATCHBAY_ARTIFACT=";
+  auto environment = os::own_environment();
+  std::erase_if(environment, [&](const std::string& entry) { return entry.starts_with(name); });
+  std::error_code unknown;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  if (!unknown) environment.push_back(name + self.string());
+  return environment;
+}
+
 Status run_collector(const std::string& program, std::vector<std::string> arguments,
                      const std::string& directory) {
   os::Command command;
   command.program = std::filesystem::absolute(program).string();
   command.arguments = std::move(arguments);
-  command.environment = os::own_environment();
+  command.environment = environment_with_this_program();
   command.working_directory = directory;
   std::string last;
   PB_TRY(const os::Exit exit,

@@ -10,7 +10,8 @@ namespace patchbay::artifact_tool {
 /// "meta-data" is the payload's meta-data, "provides" and "depends" are JSON objects of texts and
 /// become those. The files live as long as `payload`. Blocks until the program ends.
 ///
-/// It is started in an empty directory, with the environment of this process, and gets each option
+/// It is started in an empty directory, with the environment of this process and the path of this
+/// program in PATCHBAY_ARTIFACT, and gets each option
 /// that is given, in the order of the description, as --NAME=VALUE (a flag as --NAME=true); files
 /// and directories of this machine as absolute paths. What it says on standard error is passed on.
 ///

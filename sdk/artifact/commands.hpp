@@ -19,6 +19,7 @@ struct Command {
 std::span<const Command> commands();
 
 int cat(const Call& call);
+int chunk(const Call& call);
 int cp(const Call& call);
 int diff(const Call& call);
 int dump(const Call& call);

@@ -123,6 +123,8 @@ Status check_value(const std::string& value, const GeneratorOption& option) {
     case OptionKind::file:
     case OptionKind::directory:
       return check_local(value, option.kind);
+    case OptionKind::output:
+      return check_local(part_before(value), OptionKind::directory);
     case OptionKind::path:
     case OptionKind::below_root:
       return check_path(value, option.kind);

@@ -32,6 +32,7 @@ constexpr std::array kKinds{KindName{"text", OptionKind::text},
                             KindName{"path", OptionKind::path},
                             KindName{"below-root", OptionKind::below_root},
                             KindName{"image", OptionKind::image},
+                            KindName{"output", OptionKind::output},
                             KindName{"flag", OptionKind::flag}};
 
 std::string kind_names() {
@@ -221,6 +222,10 @@ Result<std::optional<Generator>> Generators::find(const std::string& type) const
     return error->second.context("the description of the payload type " + printable(type));
   const auto found = known.find(type);
   return found == known.end() ? std::optional<Generator>{} : found->second;
+}
+
+bool is_local(OptionKind kind) {
+  return kind == OptionKind::file || kind == OptionKind::directory || kind == OptionKind::output;
 }
 
 Result<Generator> parse_generator(const std::string& text, const std::string& name) {

@@ -20,6 +20,7 @@ enum class OptionKind : std::uint8_t {
   path,        ///< an absolute path on the device, without ".."
   below_root,  ///< the same, but not "/"
   image,       ///< a container image by digest: NAME@sha256:...
+  output,      ///< a file that is made on this machine, in a directory that is there
   flag,        ///< nothing: it is there or not
 };
 
@@ -71,6 +72,9 @@ struct Generator {
 
 /// Values of the options by name; of a flag, "true".
 using Values = std::map<std::string, std::vector<std::string>>;
+
+/// Whether a value of that kind is a path on this machine.
+bool is_local(OptionKind kind);
 
 /// Reads a description. `name` is what errors call it.
 Result<Generator> parse_generator(const std::string& text, const std::string& name);

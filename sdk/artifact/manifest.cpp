@@ -16,10 +16,6 @@ std::string beside(const std::string& manifest, const std::string& path) {
   return manifest.substr(0, slash + 1) + path;
 }
 
-bool is_local(OptionKind kind) {
-  return kind == OptionKind::file || kind == OptionKind::directory;
-}
-
 /// "KEY:VALUE" of each member of a mapping.
 Result<std::vector<std::string>> pairs_at(const YAML::Node& node, const std::string& key) {
   std::vector<std::string> pairs;

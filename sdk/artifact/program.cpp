@@ -23,6 +23,7 @@ constexpr std::array kCommands{
     Command{"rm", "Remove a file from an artifact", rm},
     Command{"dump", "Take apart, and tell the command line that makes it again", dump},
     Command{"extract", "Take everything out of an artifact", extract},
+    Command{"chunk", "Cut an image into chunks that devices fetch as they need them", chunk},
     Command{"diff", "Tell what changes from one artifact to another", diff},
 };
 
