@@ -1,19 +1,14 @@
 #include "modules/rootfs-image/delta.hpp"
 
-#include <fcntl.h>
 #include <librsync.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "modules/rootfs-image/old_image.hpp"
 #include "patchbay/dynamic_library.hpp"
-#include "patchbay/fd.hpp"
 #include "sdk/slot/sha256.hpp"
 
 namespace patchbay::rootfs_image {
@@ -27,98 +22,6 @@ using nlohmann::json;
 
 constexpr std::size_t kPiece = 512UL * 1024;
 constexpr const char* kOtherwise = "; install an artifact with the whole image";
-
-Result<DeltaRequest::Image> image_of(const json& meta_data, const char* key) {
-  const auto wrong = [key](const std::string& what) {
-    return Error{std::string{"the meta-data of a rootfs-delta needs \""} + key +
-                 R"(": {"size": BYTES, "sha256": "..."}; )" + what};
-  };
-  if (!meta_data.is_object() || !meta_data.contains(key) || !meta_data[key].is_object())
-    return wrong("it has none");
-  const auto& object = meta_data[key];
-  const auto size = object.find("size");
-  const auto sum = object.find("sha256");
-  if (size == object.end() || !size->is_number_unsigned()) return wrong("its size is no number");
-  if (sum == object.end() || !sum->is_string()) return wrong("its sha256 is no text");
-  DeltaRequest::Image image{size->get<std::uint64_t>(), sum->get<std::string>()};
-  const bool is_sum = image.sum.size() == 64 &&
-                      image.sum.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!is_sum) return wrong("its sha256 is '" + image.sum.substr(0, 80) + "'");
-  if (image.size == 0) return wrong("its size is 0");
-  return image;
-}
-
-struct Free {
-  void operator()(std::byte* bytes) const { std::free(bytes); }
-};
-
-/// The image at the beginning of a device that is in use. Read past the page cache: there, a
-/// mounted file system has its superblock and that of its journal as it would write them, which on
-/// a read-only mount it never does.
-class OldImage {
- public:
-  static Result<OldImage> open(const slot::SlotDevice& device, std::uint64_t size) {
-    module::Fd fd{::open(device.path.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC)};
-    // UBI volumes and some file systems know no such thing, and have no such cache.
-    if (!fd && errno == EINVAL) fd = module::Fd{::open(device.path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!fd) return Error::from_errno(errno, "open " + device.path);
-    return OldImage{device, size, std::move(fd)};
-  }
-  /// As many bytes as there are, up to all of `bytes`.
-  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> bytes, std::uint64_t offset) {
-    std::size_t done = 0;
-    while (done < bytes.size() && offset + done < size_) {
-      const auto rest = std::min<std::uint64_t>(bytes.size() - done, size_ - offset - done);
-      PATCHBAY_TRY(const auto piece, piece_at(offset + done, rest));
-      std::copy(piece.begin(), piece.end(), bytes.begin() + static_cast<std::ptrdiff_t>(done));
-      done += piece.size();
-    }
-    return done;
-  }
-
- private:
-  static constexpr std::uint64_t kAlignment = 4096;
-  static constexpr std::uint64_t kLeast = 64UL * 1024;
-
-  OldImage(const slot::SlotDevice& device, std::uint64_t size, module::Fd fd)
-      : path_{device.path},
-        start_{device.start},
-        size_{size},
-        fd_{std::move(fd)},
-        buffer_{static_cast<std::byte*>(std::aligned_alloc(kAlignment, kPiece))} {}
-
-  /// Some of the `count` bytes from `offset` on, at least one. What was read before is there: a
-  /// delta takes one block of zeros for all of them.
-  Result<std::span<const std::byte>> piece_at(std::uint64_t offset, std::uint64_t count) {
-    if (offset < at_ || offset >= at_ + have_) PATCHBAY_CHECK(read_around(offset, count));
-    const auto skipped = static_cast<std::size_t>(offset - at_);
-    const auto some = std::min<std::uint64_t>(have_ - skipped, count);
-    return std::span<const std::byte>{buffer_.get() + skipped, static_cast<std::size_t>(some)};
-  }
-
-  Status read_around(std::uint64_t offset, std::uint64_t count) {
-    at_ = offset / kAlignment * kAlignment;
-    const auto rounded = (offset - at_ + count + kAlignment - 1) / kAlignment * kAlignment;
-    const auto wanted =
-        static_cast<std::size_t>(std::clamp<std::uint64_t>(rounded, kLeast, kPiece));
-    ssize_t got = 0;
-    do {
-      got = ::pread(fd_.get(), buffer_.get(), wanted, static_cast<off_t>(start_ + at_));
-    } while (got < 0 && errno == EINTR);
-    have_ = got < 0 ? 0 : static_cast<std::size_t>(got);
-    if (got < 0) return Error::from_errno(errno, "read " + path_);
-    if (at_ + have_ <= offset) return Error{path_ + " ends at byte " + std::to_string(offset)};
-    return Done{};
-  }
-
-  std::string path_;
-  std::uint64_t start_;
-  std::uint64_t size_;
-  module::Fd fd_;
-  std::unique_ptr<std::byte, Free> buffer_;
-  std::uint64_t at_ = 0;  // what the buffer has
-  std::size_t have_ = 0;
-};
 
 struct LibRsync {
   static Result<LibRsync> load() {
@@ -214,8 +117,8 @@ Result<DeltaRequest> read_delta_request(const module::Context& context) {
   PATCHBAY_TRY(const auto text, context.meta_data());
   const auto meta_data = json::parse(text, nullptr, false);
   DeltaRequest request;
-  PATCHBAY_TRY(request.from, image_of(meta_data, "from"));
-  PATCHBAY_TRY(request.to, image_of(meta_data, "to"));
+  PATCHBAY_TRY(request.from, read_image_facts(meta_data, "rootfs-delta", "from"));
+  PATCHBAY_TRY(request.to, read_image_facts(meta_data, "rootfs-delta", "to"));
   return request;
 }
 
@@ -229,7 +132,7 @@ Status require_delta_possible(const slot::SlotDevice& device, const std::string&
 }
 
 Status require_image(const slot::SlotDevice& device, const std::string& name,
-                     const DeltaRequest::Image& image) {
+                     const ImageFacts& image) {
   PATCHBAY_TRY(auto old, OldImage::open(device, image.size));
   slot::Sha256 sha256;
   std::vector<std::byte> piece(kPiece);

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
+#include "modules/rootfs-image/image_facts.hpp"
 #include "patchbay/module.hpp"
 #include "sdk/slot/image_writer.hpp"
 #include "sdk/slot/slot_device.hpp"
@@ -13,12 +13,8 @@ namespace patchbay::rootfs_image {
 
 /// The payload's meta-data; README.md has the keys.
 struct DeltaRequest {
-  struct Image {
-    std::uint64_t size = 0;  ///< bytes
-    std::string sum;         ///< SHA-256 in hex
-  };
-  Image from;  ///< what the running slot begins with
-  Image to;    ///< what comes out
+  ImageFacts from;  ///< what the running slot begins with
+  ImageFacts to;    ///< what comes out
 };
 /// Errors name the key and what it should be.
 module::Result<DeltaRequest> read_delta_request(const module::Context& context);
@@ -31,7 +27,7 @@ module::Status require_delta_possible(const slot::SlotDevice& device, const std:
 /// Whether the device begins with that image: reads all of it. A root file system that was mounted
 /// writable, if only once, is another image.
 module::Status require_image(const slot::SlotDevice& device, const std::string& name,
-                             const DeltaRequest::Image& image);
+                             const ImageFacts& image);
 
 /// The new image: what `delta` says, with the parts that it takes from the old one, which lies at
 /// the beginning of `device`. Memory in use is 1 MiB, whatever the sizes. Errors: librsync is
