@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "modules/rootfs-image/chunks.hpp"
 #include "modules/rootfs-image/delta.hpp"
 #include "modules/rootfs-image/device_slots.hpp"
 #include "modules/rootfs-image/update_record.hpp"
@@ -47,10 +48,12 @@ Status require_update_runs(const DeviceSlots& slots, Slot updated) {
                slots.name(slots.running)};
 }
 
-// The program serves two types of payload.
-Result<bool> is_delta(const Context& context) {
+// The types of payload that the program serves; any other name is that of an image.
+enum class Kind : std::uint8_t { image, delta, chunks };
+Result<Kind> kind_of(const Context& context) {
   PATCHBAY_TRY(const auto type, context.header_value("payload_type"));
-  return type == "rootfs-delta";
+  if (type == "rootfs-delta") return Kind::delta;
+  return type == "rootfs-chunks" ? Kind::chunks : Kind::image;
 }
 
 // mender-artifact writes it for every root file system; other artifacts may lack it.
@@ -68,7 +71,8 @@ std::string promised_sum(const Context& context) {
   return "";
 }
 
-constexpr const char* kOneFile = "it has to be one file system image, or one delta";
+constexpr const char* kOneFile =
+    "it has to be one file system image, or one delta, or one index of chunks";
 
 class RootfsImage final : public module::Module {
  public:
@@ -104,10 +108,7 @@ class RootfsImage final : public module::Module {
     PATCHBAY_TRY(const auto slots, look_at_slots());
     PATCHBAY_CHECK(require_settled(slots));
     const auto target = other(slots.running);
-    PATCHBAY_TRY(const bool delta, is_delta(context));
-    if (delta) PATCHBAY_CHECK(delta_for(context, slots));
-    const auto image = delta ? "the image that the delta makes of " + slots.name(slots.running)
-                             : std::string{"the image"};
+    PATCHBAY_TRY(const auto image, planned_image(context, slots));
     return Lines{"write " + image + " to " + slots.name(target) + ", which has room for " +
                      module::human_size(slots.device(target).size),
                  "boot it on trial through the " + slots.boot->name() + "; " +
@@ -121,11 +122,8 @@ class RootfsImage final : public module::Module {
     PATCHBAY_TRY(auto record, UpdateRecord::open(context));
     PATCHBAY_CHECK(record.begin());
     const auto target = other(slots.running);
-    PATCHBAY_TRY(const bool delta, is_delta(context));
-    PATCHBAY_TRY(const auto image, delta ? write_patched(context, stream, slots)
-                                         : write_whole(context, stream, slots.device(target)));
-    PATCHBAY_TRY(const auto second, stream.next_file());
-    if (second) return Error{"the payload has a second file, '" + second->name + "'; " + kOneFile};
+    PATCHBAY_TRY(const auto image, write(context, stream, slots));
+    PATCHBAY_CHECK(require_end(stream));
     context.log("wrote " + module::human_size(image.written) + " of " +
                 module::human_size(image.size) + " to " + slots.name(target) +
                 ", the rest was there already; its SHA-256 is " + image.sum);
@@ -210,12 +208,39 @@ class RootfsImage final : public module::Module {
     return *file;
   }
 
+  static Status require_end(PayloadStream& stream) {
+    PATCHBAY_TRY(const auto second, stream.next_file());
+    if (!second) return Done{};
+    return Error{"the payload has a second file, '" + second->name + "'; " + kOneFile};
+  }
+
+  // What will be written, in words; fails where it cannot be.
+  static Result<std::string> planned_image(const Context& context, const DeviceSlots& slots) {
+    PATCHBAY_TRY(const auto kind, kind_of(context));
+    if (kind == Kind::delta) {
+      PATCHBAY_CHECK(delta_for(context, slots));
+      return "the image that the delta makes of " + slots.name(slots.running);
+    }
+    if (kind == Kind::image) return std::string{"the image"};
+    PATCHBAY_TRY(const auto request, chunks_for(context, slots));
+    return "the image, with what " + slots.name(slots.running) + " has of it and the rest from " +
+           request.url + ",";
+  }
+
+  static Result<slot::WrittenImage> write(Context& context, PayloadStream& stream,
+                                          const DeviceSlots& slots) {
+    PATCHBAY_TRY(const auto kind, kind_of(context));
+    if (kind == Kind::delta) return write_patched(context, stream, slots);
+    if (kind == Kind::chunks) return write_chunks(context, stream, slots);
+    return write_whole(context, stream, slots.device(other(slots.running)));
+  }
+
   static Result<slot::WrittenImage> write_whole(Context& context, PayloadStream& stream,
                                                 const slot::SlotDevice& target) {
     PATCHBAY_TRY(const auto file, first_file(stream));
-    return write(context,
-                 {.target = target, .size = file.size, .expected_sum = promised_sum(context)},
-                 [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
+    return write_from(context,
+                      {.target = target, .size = file.size, .expected_sum = promised_sum(context)},
+                      [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
   }
 
   static Result<DeltaRequest> delta_for(const Context& context, const DeviceSlots& slots) {
@@ -239,14 +264,46 @@ class RootfsImage final : public module::Module {
                  }));
     PATCHBAY_CHECK(first_file(stream));
     const auto target = slots.device(other(slots.running));
-    PATCHBAY_TRY(auto image, write(context, {.target = target, .size = request.to.size}, source));
+    PATCHBAY_TRY(auto image,
+                 write_from(context, {.target = target, .size = request.to.size}, source));
     if (image.sum == request.to.sum) return image;
     return Error{"the delta makes an image with the SHA-256 " + image.sum + ", not " +
                  request.to.sum + " as its meta-data says"};
   }
 
-  static Result<slot::WrittenImage> write(Context& context, slot::ImageRequest request,
-                                          const slot::ImageSource& source) {
+  static Result<ChunksRequest> chunks_for(const Context& context, const DeviceSlots& slots) {
+    PATCHBAY_TRY(auto request, read_chunks_request(context));
+    const auto target = other(slots.running);
+    PATCHBAY_CHECK(require_chunks_possible(slots.device(target), slots.name(target), request));
+    return request;
+  }
+
+  static Result<slot::WrittenImage> write_chunks(Context& context, PayloadStream& stream,
+                                                 const DeviceSlots& slots) {
+    PATCHBAY_TRY(const auto request, chunks_for(context, slots));
+    PATCHBAY_TRY(const auto settings, read_settings());
+    PATCHBAY_CHECK(first_file(stream));
+    PATCHBAY_TRY(const auto index, read_index_file(stream, request));
+    // Behind the end of the payload the client has verified it: nothing is asked for by an index
+    // that is not the artifact's.
+    PATCHBAY_CHECK(require_end(stream));
+    const auto& old = slots.device(slots.running);
+    const auto& target = slots.device(other(slots.running));
+    context.status("looking at " + old.path);
+    PATCHBAY_TRY(const auto chunked,
+                 chunked_image(old, target, request, index, settings,
+                               [&context](const std::string& line) { context.log(line); }));
+    PATCHBAY_TRY(auto image,
+                 write_from(context, {.target = target, .size = request.to.size}, chunked.source));
+    context.log(chunked.summary());
+    if (image.sum == request.to.sum) return image;
+    return Error{"the chunks make an image with the SHA-256 " + image.sum + ", not " +
+                 request.to.sum + " as the meta-data says; has " + slots.name(slots.running) +
+                 " been written meanwhile?"};
+  }
+
+  static Result<slot::WrittenImage> write_from(Context& context, slot::ImageRequest request,
+                                               const slot::ImageSource& source) {
     context.status("writing " + request.target.path);
     request.progress = [&context](unsigned percent) { context.progress(percent); };
     return slot::write_image(request, source);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "modules/rootfs-image/board_rig.hpp"
+#include "modules/rootfs-image/chunks_rig.hpp"
 #include "sdk/slot/sha256.hpp"
 #include "tests/support/module_tree_mender.hpp"
 
@@ -91,6 +92,26 @@ TEST(RootfsDeltaUnderMender, GivenDelta_WhenInstalledRebootedAndCommitted_ThenNe
 
   EXPECT_EQ(committed.exit_code, 0) << committed.out;
   EXPECT_EQ(board.boot(), "B");
+  ::unsetenv("MENDER_CONF_DIR");
+}
+
+class RootfsChunksUnderMender : public ChunksRig {};
+
+TEST_F(RootfsChunksUnderMender, GivenChunks_WhenInstalledRebootedAndCommitted_ThenNewSlotIsKept) {
+  write_text(*board_ / "image.index", index_);
+  ::setenv("MENDER_CONF_DIR", (*board_ / "etc").c_str(), 1);
+  MenderDevice device{PATCHBAY_MODULE_PROGRAM, "rootfs-chunks"};
+  device.write_artifact("rootfs-chunks", {*board_ / "image.index"},
+                        R"({"url": ")" + server_->url("/the.pack") + R"(", "to": )" + facts_ + "}");
+
+  const auto installed = device.mender("install " + device.artifact());
+  ASSERT_EQ(installed.exit_code, 0) << installed.out;
+  ASSERT_TRUE(board_->content('B') == fresh_);
+  ASSERT_EQ(board_->reboot(), 'B');
+  const auto committed = device.mender("commit");
+
+  EXPECT_EQ(committed.exit_code, 0) << committed.out;
+  EXPECT_EQ(board_->boot(), "B");
   ::unsetenv("MENDER_CONF_DIR");
 }
 

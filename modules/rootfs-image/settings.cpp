@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -37,14 +38,41 @@ Result<std::string> text_of(const std::string& path, const std::string& key, con
   return value.get<std::string>();
 }
 
+struct ClientKey {
+  const char* section;  // nullptr: none
+  const char* name;
+  std::string Settings::*text;
+};
+constexpr std::array kClientKeys{
+    ClientKey{nullptr, "RootfsPartA", &Settings::part_a},
+    ClientKey{nullptr, "RootfsPartB", &Settings::part_b},
+    ClientKey{nullptr, "ServerCertificate", &Settings::server_certificate},
+    ClientKey{"HttpsClient", "Certificate", &Settings::client_certificate},
+    ClientKey{"HttpsClient", "Key", &Settings::client_key}};
+
 // Mender's keys are matched without regard to case.
-Status take_partitions(Settings& settings, const std::string& path) {
+bool is_key(const std::string& key, const char* wanted) {
+  return ::strcasecmp(key.c_str(), wanted) == 0;
+}
+
+Status take_client_keys(Settings& settings, const std::string& path, const json& section,
+                        const char* section_name) {
+  for (const auto& [key, value] : section.items()) {
+    for (const auto& known : kClientKeys) {
+      if (known.section != section_name || !is_key(key, known.name)) continue;
+      PATCHBAY_TRY(settings.*known.text, text_of(path, key, value));
+    }
+  }
+  return Done{};
+}
+
+Status take_client_settings(Settings& settings, const std::string& path) {
+  constexpr const char* kHttps = kClientKeys.back().section;
   PATCHBAY_TRY(const auto document, read_object(path));
+  PATCHBAY_CHECK(take_client_keys(settings, path, document, nullptr));
   for (const auto& [key, value] : document.items()) {
-    const bool is_a = ::strcasecmp(key.c_str(), "RootfsPartA") == 0;
-    const bool is_b = ::strcasecmp(key.c_str(), "RootfsPartB") == 0;
-    if (!is_a && !is_b) continue;
-    PATCHBAY_TRY((is_a ? settings.part_a : settings.part_b), text_of(path, key, value));
+    if (is_key(key, kHttps) && value.is_object())
+      PATCHBAY_CHECK(take_client_keys(settings, path, value, kHttps));
   }
   return Done{};
 }
@@ -80,7 +108,10 @@ constexpr std::array kTexts{Key{"RootfsPartA", &Settings::part_a},
                             Key{"FwEnvConfig", &Settings::fw_env_config},
                             Key{"BootCommand", &Settings::boot_command},
                             Key{"EfiVariablesDirectory", &Settings::efi_variables},
-                            Key{"RootDirectory", &Settings::root_directory}};
+                            Key{"RootDirectory", &Settings::root_directory},
+                            Key{"ServerCertificate", &Settings::server_certificate},
+                            Key{"ClientCertificate", &Settings::client_certificate},
+                            Key{"ClientKey", &Settings::client_key}};
 
 Status take_own(Settings& settings, const std::string& path, const std::string& key,
                 const json& value) {
@@ -92,6 +123,13 @@ Status take_own(Settings& settings, const std::string& path, const std::string& 
   if (key == "AllowRegularFiles") {
     if (!value.is_boolean()) return Error{path + ": AllowRegularFiles has to be true or false"};
     settings.allow_regular_files = value.get<bool>();
+    return Done{};
+  }
+  if (key == "FetchTimeout") {
+    constexpr unsigned kMost = 3600;
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() - 1 >= kMost)
+      return Error{path + ": FetchTimeout has to be 1 to 3600 seconds"};
+    settings.fetch_timeout_s = value.get<unsigned>();
     return Done{};
   }
   if (key != "BootEnvironment") return Error{path + ": there is no key '" + key + "'"};
@@ -130,8 +168,8 @@ Result<Settings> read_settings() {
   Settings settings;
   const auto configuration = from_environment("MENDER_CONF_DIR", "/etc/mender");
   const auto data = from_environment("MENDER_DATASTORE_DIR", "/var/lib/mender");
-  PATCHBAY_CHECK(take_partitions(settings, module::join_path(data, "mender.conf")));
-  PATCHBAY_CHECK(take_partitions(settings, module::join_path(configuration, "mender.conf")));
+  PATCHBAY_CHECK(take_client_settings(settings, module::join_path(data, "mender.conf")));
+  PATCHBAY_CHECK(take_client_settings(settings, module::join_path(configuration, "mender.conf")));
   settings.part_a = from_environment("PATCHBAY_ROOTFS_PART_A", settings.part_a.c_str());
   settings.part_b = from_environment("PATCHBAY_ROOTFS_PART_B", settings.part_b.c_str());
 

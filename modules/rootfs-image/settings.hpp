@@ -10,7 +10,8 @@ namespace patchbay::rootfs_image {
 ///
 /// `RootfsPartA` and `RootfsPartB` come from the client's configuration: the variables
 /// PATCHBAY_ROOTFS_PART_A and _B if the client gives them, else mender.conf of the data directory
-/// and, stronger, of the configuration directory (MENDER_DATASTORE_DIR, MENDER_CONF_DIR).
+/// and, stronger, of the configuration directory (MENDER_DATASTORE_DIR, MENDER_CONF_DIR). So do
+/// `ServerCertificate` and those of `HttpsClient`.
 /// Everything else, and stronger than both, is in rootfs-image.json of the configuration directory;
 /// README.md lists its keys.
 struct Settings {
@@ -27,6 +28,12 @@ struct Settings {
   std::string efi_variables = "/sys/firmware/efi/efivars";
   std::string root_directory = "/";  ///< where the root file system of the slot is mounted
   bool allow_regular_files = false;
+  /// For servers that chunks are fetched from: trusted beside the system's certificates; what this
+  /// device shows them. PEM files.
+  std::string server_certificate{};
+  std::string client_certificate{};
+  std::string client_key{};
+  unsigned fetch_timeout_s = 60;  ///< without a byte, after which a connection is broken
 };
 
 /// Reads them. Errors name the file, the key, the value and what would be right; missing files are

@@ -69,7 +69,7 @@ patchbay_package(modules NAME patchbay-modules
   TEXT "One program for each kind of payload. patchbay(1) starts the one whose name is
 the type of the payload. Each keeps what it needs to take back what it did."
   DEPENDS "patchbay (= ${PROJECT_VERSION})"
-  RECOMMENDS "libarchive13, libcurl4"
+  RECOMMENDS "libarchive13, libcurl4, libzstd1"
   SUGGESTS "librsync2, docker.io, podman, docker-compose, podman-compose, xdelta3"
   SCRIPTS "${scripts}/prerm")
 patchbay_package(sdk NAME patchbay-sdk SECTION devel
