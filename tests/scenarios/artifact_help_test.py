@@ -12,8 +12,8 @@ import scenario
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MOST_LINES, MOST_COLUMNS = 42, 112
-OWN_WRITE = ["rootfs-image", "rootfs-delta", "single-file", "directory", "script", "deb", "docker", "podman", "docker-compose", "app",
-             "bootloader", "firmware", "dir-overlay", "persistent-app", "mender-configure", "reboot", "module",
+OWN_WRITE = ["rootfs-image", "rootfs-delta", "rootfs-chunks", "single-file", "directory", "script", "deb", "docker",
+             "podman", "docker-compose", "app", "bootloader", "firmware", "dir-overlay", "persistent-app", "mender-configure", "reboot", "module",
              "bootstrap", "manifest"]
 MENDER_WRITE = ["rootfs-image", "module-image", "bootstrap-artifact"]
 EVERYWHERE = {"--help", "-h"}

@@ -57,6 +57,18 @@ class Pages(tool.Case):
         self.assertLess(os.path.getsize(self.path("release-2.mender")), 100000)
         self.assertEqual(self.read("release-2.mender")["payloads"][0]["type"], "rootfs-delta")
 
+    def test_rootfs_chunks(self):
+        scenario.need("mke2fs")
+        self.key("private")
+        [chunks] = blocks("rootfs-chunks.md")
+        _, _, image = blocks("rootfs-delta.md")
+        self.file("root/etc/version", "new")
+        self.paste(image)
+        os.rename(self.path("release.ext4"), self.path("release-2.ext4"))
+        self.paste(chunks)
+        self.assertEqual(self.read("release-2.mender")["payloads"][0]["type"], "rootfs-chunks")
+        self.assertGreater(os.path.getsize(self.path("release-2.pack")), 0)
+
     def test_sign_with_a_file(self):
         first, second = blocks("sign-with-a-file.md")
         self.artifact("release-2.mender")

@@ -33,6 +33,7 @@ ELSEWHERE = {"-h", "--help", "--key-pkcs11", *SERVICES,  # AUGMENT: artifact_aug
 OWN_OPTIONS = {
     "rootfs-image": (["--file", "payload.img"], ["payload.img"]),
     "rootfs-delta": (["--file", "payload.img", "--from", "app.conf"], ["image.rdiff"]),
+    "rootfs-chunks": (["--file", "payload.img", "--url", "https://images.example.com/p", "--pack", "p"], ["image.index"]),
     "single-file": (["--file", "app.conf", "--dest-dir", "/etc"],
                     ["dest_dir", "filename", "permissions", "app.conf"]),
     "directory": (["--directory", "web", "--dest-dir", "/srv"], ["update.tar", "dest_dir"]),
@@ -50,7 +51,8 @@ OWN_OPTIONS = {
     "firmware": (["--file", "app.conf", "--firmware-version", "1"], ["app.conf"]),
     "reboot": ([], []), "mender-configure": (["--meta-data", "meta.json"], []), "bootstrap": ([], []),
     "module": (["--type", "t", "--file", "app.conf"], ["app.conf"])}
-SUM = ["rootfs-image.checksum"]  # of the image; a delta cannot do without
+SUM = ["rootfs-image.checksum"]  # of the image
+COLLECTED_SUM = ["rootfs-delta", "rootfs-chunks"]  # which cannot do without
 SAME = {"module-image": "module", "bootstrap-artifact": "bootstrap"}
 
 
@@ -131,7 +133,7 @@ class EveryOption(Workshop):
             self.assertEqual(result.returncode, 0, result.stderr)
             payload = json.loads(run(OWN, "read", "--json", self.path("out.mender")).stdout)["payloads"][0]
             self.assertEqual((list(payload["provides"]), payload["clears"]),
-                             (SUM if kind == "rootfs-delta" else [], ["*mender-docker-compose.*"] if kind == "docker-compose" else None))
+                             (SUM if kind in COLLECTED_SUM else [], ["*mender-docker-compose.*"] if kind == "docker-compose" else None))
 
     def test_generators_are_found(self):
         for arguments in (["write", "mine", "-n", "r", "-t", "b", "-o", "out.mender"], ["schema"]):

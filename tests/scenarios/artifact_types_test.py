@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 
 import scenario
-from artifact_write_test import DIGEST, Workshop
+from artifact_write_test import DIGEST, TOOL, Workshop, run
 
 
 class Types(Workshop):
@@ -78,6 +78,34 @@ class Types(Workshop):
         subprocess.run(["rdiff", "patch", self.path("old.img"), delta, self.path("patched")], check=True)
         with open(self.path("patched"), "rb") as file:
             self.assertEqual(file.read(), new)
+
+    def test_chunks_of_a_root_image(self):
+        image = os.urandom(1 << 20) * 2
+        with open(self.path("new.img"), "wb") as file:
+            file.write(image)
+        url = "https://images.example.com/release-2.pack"
+        payload = self.show("rootfs-chunks", "new.img", "--url", url, "--pack", "release-2.pack")["payloads"][0]
+        digest = hashlib.sha256(image).hexdigest()
+        self.assertEqual(payload["provides"]["rootfs-image.checksum"], digest)
+        self.assertEqual(payload["meta_data"], {"url": url, "to": {"size": len(image), "sha256": digest}})
+        [[_, index, _]] = self.unpack()
+        # What comes twice is packed once, but for the chunk in which it begins anew.
+        self.assertLess(os.path.getsize(self.path("release-2.pack")), len(image) // 2 + (64 << 10) + 8192)
+        again = run(TOOL, "chunk", "--pack", "again.pack", "--index", "again.index", "new.img", cwd=self.directory)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        for one, other in (("release-2.pack", "again.pack"), (index, "again.index")):
+            with open(self.path(one), "rb") as left, open(self.path(other), "rb") as right:
+                self.assertEqual(left.read(), right.read())
+
+    def test_chunks_that_cannot_be_made(self):
+        def refused(*words, code=1):
+            return self.write("rootfs-chunks", "payload.img", *words, code=code).stderr
+
+        self.assertIn("https:// or http://", refused("--url", "ftp://images.example.com/p", "--pack", "p"))
+        self.assertIn("write other characters as %", refused("--url", "https://images.example.com/a b", "--pack", "p"))
+        self.assertIn("--pack", refused("--url", "https://images.example.com/p", code=64))
+        self.assertIn("nowhere", refused("--url", "https://images.example.com/p", "--pack", "nowhere/p", code=64))
+        self.assertFalse(os.path.exists(self.path("p")))
 
     def without(self, program):
         """A PATH that has everything but that."""
