@@ -28,6 +28,8 @@ _patchbay_artifact_options() {
 --depends-groups --compatible-types --script --delete-script --provides --delete-provides --depends \
 --delete-depends --clears-provides --delete-clears-provides --meta-data --payload --server-uri \
 --tenant-token --server-cert --verification-key --compression" ;;
+        encrypt) printf '%s' "$change --recipient --recipients-file --payload" ;;
+        decrypt) printf '%s' "$change --identity --payload" ;;
         cat) printf '%s' "--tmp" ;;
         cp) printf '%s' "$change" ;;
         install) printf '%s' "$change --mode --directory" ;;
@@ -57,15 +59,16 @@ _patchbay_artifact() {
     local verb=${COMP_WORDS[1]}
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        _patchbay_artifact_words "write schema read validate sign modify cat cp install rm dump \
-extract chunk diff --help --version" "$current"
+        _patchbay_artifact_words "write schema read validate sign modify cat cp install rm encrypt \
+decrypt dump extract chunk diff --help --version" "$current"
         return
     fi
     case $previous in
         --compression) _patchbay_artifact_words "none gzip xz zstd" "$current"; return ;;
         --files | --scripts | --tmp) _patchbay_artifact_paths -d "$current"; return ;;
         --key | -k | --pkcs11-module | --passphrase-file | --output-path | -o | --script | -s | \
-            --pack | --index | --meta-data | -m | --server-cert | --verification-key | --file | -f | --augment-file | \
+            --pack | --index | --recipients-file | -R | --identity | -i | \
+            --meta-data | -m | --server-cert | --verification-key | --file | -f | --augment-file | \
             --augment-meta-data)
             _patchbay_artifact_paths -f "$current"
             return
@@ -76,7 +79,7 @@ extract chunk diff --help --version" "$current"
         return
     fi
     case $verb in
-        read | validate | sign | modify | dump | extract | diff) _patchbay_artifact_artifacts "$current" ;;
+        read | validate | sign | modify | encrypt | decrypt | dump | extract | diff) _patchbay_artifact_artifacts "$current" ;;
         cat | chunk | cp | install | rm) _patchbay_artifact_paths -f "$current" ;;
         write)
             if ((COMP_CWORD == 2)); then

@@ -35,7 +35,7 @@ Result<std::string> find_program(const std::string& name, const std::string& pac
       return candidate;
   }
   return Error{ErrorCode::not_found,
-               "the program " + name + " is missing; install " + package + " to work on images"};
+               "the program " + name + " is missing; install the package " + package};
 }
 
 Result<Answer> run_program(const std::string& program, std::vector<std::string> arguments) {

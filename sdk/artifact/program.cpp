@@ -21,6 +21,8 @@ constexpr std::array kCommands{
     Command{"cp", "Copy a file into an artifact, or out of it", cp},
     Command{"install", "Put a file with a mode, or a directory, into an artifact", install},
     Command{"rm", "Remove a file from an artifact", rm},
+    Command{"encrypt", "Encrypt the payload of an artifact for its devices", encrypt},
+    Command{"decrypt", "The other way round", decrypt},
     Command{"dump", "Take apart, and tell the command line that makes it again", dump},
     Command{"extract", "Take everything out of an artifact", extract},
     Command{"chunk", "Cut an image into chunks that devices fetch as they need them", chunk},
