@@ -69,6 +69,33 @@ class Pages(tool.Case):
         self.assertEqual(self.read("release-2.mender")["payloads"][0]["type"], "rootfs-chunks")
         self.assertGreater(os.path.getsize(self.path("release-2.pack")), 0)
 
+    def test_encrypt(self):
+        scenario.need("age", "age-keygen")
+        self.key("private")
+        os.rename(self.path("private.pub"), self.path("public.pem"))
+        keys, encrypt, many, rotate = blocks("encrypt.md")
+        home = self.path("device.agekey")
+        here = {"/etc/mender/device.agekey": home, "sudo ": "", "apt install age\n": "\n"}
+
+        def on_device(text):
+            for old, new in here.items():
+                text = text.replace(old, new)
+            return self.paste(text).stdout
+
+        on_device(keys)
+        recipient = on_device("age-keygen -y " + home).strip()
+        encrypt, count = re.subn(r"age1[a-z0-9]+", recipient, encrypt)
+        self.assertEqual(count, 1)
+        self.artifact("release-2.mender")
+        kind = self.read("release-2.mender")["payloads"][0]["type"]
+        self.paste(encrypt)
+        self.assertEqual(self.read("release-2.encrypted.mender")["payloads"][0]["type"], kind + ".encrypted")
+        on_device(rotate)
+        os.mkdir(self.path("recipients"))
+        self.file("recipients/all.txt", on_device("age-keygen -y " + home))
+        self.paste(many)
+        self.assertEqual(self.read("release-2.mender")["payloads"][0]["type"], kind + ".encrypted")
+
     def test_sign_with_a_file(self):
         first, second = blocks("sign-with-a-file.md")
         self.artifact("release-2.mender")
@@ -159,7 +186,7 @@ class Pages(tool.Case):
                 kind = self.read(re.search(r"-o (\S+)", text).group(1))["payloads"][0]["type"]
                 self.assertTrue(kind == module or module == "containers", text)
                 made.add(module)
-        self.assertEqual(made, {name for name in os.listdir(MODULES) if name != "deb" and
+        self.assertEqual(made, {name for name in os.listdir(MODULES) if name not in ("deb", "encrypted") and
                                 os.path.exists(os.path.join(MODULES, name, "README.md"))})
 
     def test_manifest(self):
