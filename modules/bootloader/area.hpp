@@ -39,6 +39,9 @@ class Area {
   virtual module::Status keep(const Record& record) = 0;
   /// Whether the machine starts what it started before, and everything the record tells of is back.
   virtual module::Status verify_old(const Record& record) = 0;
+  /// Whether what is there can be what an install or a way back has left that was cut: of each
+  /// part, the old content or the new. So it may be old or new as a whole, too.
+  virtual module::Status verify_midway(const Images& images, const Record& record) = 0;
   /// Puts back everything the record tells of.
   virtual module::Status roll_back(module::Context& context, const Record& record) = 0;
   /// What there is left to remove after the end.

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "modules/bootloader/area.hpp"
 #include "modules/bootloader/place.hpp"
@@ -15,6 +17,31 @@ using module::Error;
 using module::Lines;
 using module::Result;
 using module::Status;
+
+constexpr std::size_t kSector = 512;  // no disk writes less at once
+
+bool is_blank(std::string_view bytes) {
+  return (bytes.front() == '\0' || bytes.front() == '\xff') &&
+         bytes.find_first_not_of(bytes.front()) == std::string_view::npos;
+}
+
+/// Each sector is of one or the other, but for those that write() has emptied: of its first block,
+/// and in flash of one more. And some are no blanks, of which other devices are full.
+bool is_midway(std::string_view content, std::string_view old, std::string_view fresh,
+               std::size_t block) {
+  if (fresh.size() != content.size()) return false;
+  std::set<std::size_t> emptied;
+  bool is_known = false;
+  for (std::size_t at = 0; at < content.size(); at += kSector) {
+    const auto sector = content.substr(at, kSector);
+    const bool matches = sector == old.substr(at, kSector) || sector == fresh.substr(at, kSector);
+    if (!matches && !is_blank(sector)) return false;
+    if (!matches) emptied.insert(at / block);
+    is_known = is_known || (matches && !is_blank(sector));
+  }
+  emptied.erase(0);
+  return is_known && emptied.size() <= 1;
+}
 
 /// One or two copies on devices.
 ///
@@ -108,6 +135,25 @@ class DeviceArea final : public Area {
     return Done{};
   }
 
+  Status verify_midway(const Images& images, const Record& record) override {
+    const auto from = record.switched_from();
+    if (from && selector_) PATCHBAY_CHECK(selector_->read());
+    PATCHBAY_TRY(const auto all, record.old_copies());
+    bool has_new = false;
+    if (from && all.empty()) {  // it was there already
+      PATCHBAY_TRY(const auto image, images(other(*from)));
+      PATCHBAY_TRY(has_new, has(other(*from), image));
+    }
+    for (const auto& [slot, old] : all) {
+      PATCHBAY_TRY(const auto content, place(slot).read(old.size()));
+      if (content == old) continue;
+      PATCHBAY_TRY(const auto fresh, written_to(slot, old.size(), all, images));
+      if (!is_midway(content, old, fresh, place(slot).block())) return not_ours(slot);
+      has_new = true;
+    }
+    return has_new || (!all.empty() && record.may_be_old()) ? Status{Done{}} : not_ours(Slot::a);
+  }
+
   Status keep(const Record& record) override {
     const auto installed = record.installed();
     if (!selector_ || !installed) return Done{};
@@ -134,6 +180,21 @@ class DeviceArea final : public Area {
   [[nodiscard]] Place& place(Slot slot) const { return slot == Slot::a ? *a_ : *b_; }
   [[nodiscard]] std::string name(Slot slot) const {
     return std::string{"copy "} + letter(slot) + " (" + place(slot).name() + ")";
+  }
+  [[nodiscard]] Status not_ours(Slot slot) const {
+    return Error{name(slot) + " has not what the update has written there, nor a part of it"};
+  }
+  // By order, B gets what A was.
+  [[nodiscard]] Result<std::string> written_to(Slot slot, std::size_t size,
+                                               const std::vector<Record::Old>& all,
+                                               const Images& images) const {
+    if (selector_ || slot == Slot::a) return images(slot);
+    PATCHBAY_TRY(auto first, a_->read(size));
+    for (const auto& [of, old] : all) {
+      const auto count = std::min(size, old.size());
+      if (of == Slot::a) first.replace(0, count, old, 0, count);
+    }
+    return first;
   }
   [[nodiscard]] Status fits(Slot slot, const std::string& image) const {
     const auto room = place(slot).device().size;

@@ -35,6 +35,10 @@ Result<Update> look_at(const Context& context, const Settings& settings) {
   return update;
 }
 
+Images images_of(const Context& context, const Update& update) {
+  return [&](Slot slot) { return load_image(context, update.request, update.settings, slot); };
+}
+
 Result<Update> look_at(const Context& context) {
   PATCHBAY_TRY(const auto settings, read_settings());
   return look_at(context, settings);
@@ -44,10 +48,14 @@ Result<Update> look_at(const Context& context) {
 Result<Update> look_as_installed(const Context& context, const Record& record) {
   PATCHBAY_TRY(const auto settings, read_kept_settings(context));
   PATCHBAY_TRY(auto update, look_at(context, settings));
+  if (record.has_gone_back()) {
+    PATCHBAY_CHECK(update.area->verify_old(record));
+    return update;
+  }
   PATCHBAY_TRY(const bool is_half_back, record.is_going_back());
-  if (is_half_back && !record.has_gone_back()) return update;
-  PATCHBAY_CHECK(record.has_gone_back() ? update.area->verify_old(record)
-                                        : update.area->verify(record));
+  if (is_half_back || update.area->verify(record)) return update;
+  const auto images = images_of(context, update);
+  PATCHBAY_CHECK(update.area->verify_midway(images, record));
   return update;
 }
 
@@ -57,11 +65,14 @@ Result<Update> look_back(const Context& context, const Record& record) {
   auto update = look_at(context);
   if (update && has_settings_as_kept(context)) return update;
   auto as_installed = look_as_installed(context, record);
-  if (as_installed || !update) return as_installed ? std::move(as_installed) : std::move(update);
-  return Error{
-      "the settings of the boot loader are others than at the installation, whose place "
-      "is not found (" +
-      as_installed.error().message() + ")"};
+  if (as_installed) return as_installed;
+  const std::string here = update ? "the settings of the boot loader are others than at the "
+                                    "installation"
+                                  : update.error().message();
+  return Error{here + ", and the place of the installation is not found (" +
+               as_installed.error().message() +
+               "); start the system in which the update began, or put back its bootloader.json, "
+               "and have the update undone there"};
 }
 
 class Bootloader final : public module::Module {
@@ -108,10 +119,7 @@ class Bootloader final : public module::Module {
     PATCHBAY_CHECK(record.begin());
     if (!update.request.version.empty() && !says_version(update))
       PATCHBAY_CHECK(record.version_is_new());
-    const Images images = [&](Slot slot) {
-      return load_image(context, update.request, update.settings, slot);
-    };
-    auto status = update.area->install(context, images, record);
+    auto status = update.area->install(context, images_of(context, update), record);
     if (status) {
       context.progress(100);
       return status;

@@ -144,7 +144,22 @@ TEST_P(Bootloader, GivenNoSettingsAndAnotherDevice_WhenRolledBack_ThenItIsLeftAl
 }
 
 // As after a reboot into a new root file system that says that the loader is on another disk.
-class BootloaderElsewhere : public Bootloader {};
+class BootloaderElsewhere : public Bootloader {
+ protected:
+  static constexpr std::size_t kDisk = 4UL * 1024 * 1024;
+
+  [[nodiscard]] std::string settings_for(const std::string& disk) const {
+    auto settings = rig_->settings();
+    for (std::size_t at = 0; (at = settings.find(rig_->disk() + '"', at)) != std::string::npos;)
+      settings.replace(at, rig_->disk().size(), disk);
+    return settings;
+  }
+  // As after a kernel that has given the name of the disk to another.
+  void swap_disk(const std::string& content) {
+    write_text(*rig_ / "swapped.img", content);
+    shell("dd conv=notrunc bs=1M if=" + (*rig_ / "swapped.img") + " of=" + (*rig_ / "disk.img"));
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(On, BootloaderElsewhere,
                          ::testing::Values(LoaderKind::bytes, LoaderKind::order,
@@ -153,17 +168,14 @@ INSTANTIATE_TEST_SUITE_P(On, BootloaderElsewhere,
                          ::testing::PrintToStringParamName());
 
 TEST_P(BootloaderElsewhere, GivenOtherSettings_WhenRolledBack_ThenThoseOfTheInstallationCount) {
-  const std::string foreign(4UL * 1024 * 1024, 'z');
+  const std::string foreign(kDisk, 'z');
   write_text(*rig_ / "other.img", foreign);
   const LoopDevice other{*rig_ / "other.img"};
   succeed("Download");
   succeed("ArtifactInstall");
   rig_->reboot();
   const auto settings = rig_->settings();
-  auto elsewhere = settings;
-  for (std::size_t at = 0; (at = elsewhere.find(rig_->disk() + '"')) != std::string::npos;)
-    elsewhere.replace(at, rig_->disk().size(), other.path());
-  rig_->configure(elsewhere);
+  rig_->configure(settings_for(other.path()));
   fail("ArtifactCommit");
 
   succeed("ArtifactRollback");
@@ -175,6 +187,47 @@ TEST_P(BootloaderElsewhere, GivenOtherSettings_WhenRolledBack_ThenThoseOfTheInst
   succeed("ArtifactVerifyRollbackReboot");
   succeed("Cleanup");
   EXPECT_EQ(rig_->starts(), "old");
+}
+
+TEST_P(BootloaderElsewhere, GivenCutsOfTheInstall_WhenRolledBack_ThenOnlyThere) {
+  const std::string foreign(kDisk, 'z');
+  const unsigned stride = cut_stride(7);
+  for (unsigned nth = 1;; nth += stride) {
+    make(GetParam());
+    write_text(*rig_ / "other.img", foreign);
+    const LoopDevice other{*rig_ / "other.img"};
+    succeed("Download");
+    if (!rig_->tree().call_and_cut("ArtifactInstall", nth).reached) break;
+    rig_->reboot();
+    rig_->configure(settings_for(other.path()));
+
+    succeed("ArtifactRollback");
+
+    EXPECT_TRUE(read_text(*rig_ / "other.img") == foreign) << "the other disk was written to";
+    EXPECT_TRUE(rig_->device() == before_) << "cut " << nth;
+  }
+}
+
+// One with the loader of before the update is another, too.
+TEST_P(BootloaderElsewhere, GivenAnotherDiskInItsPlace_WhenRolledBack_ThenItSaysWhatToDo) {
+  const auto disk = read_text(*rig_ / "disk.img");
+  const std::string blank(kDisk, '\0');
+  const std::string other_content(kDisk, 'z');
+  succeed("Download");
+  succeed("ArtifactInstall");
+  rig_->reboot();
+  const auto settings = rig_->settings();
+  std::filesystem::remove(*rig_ / "etc/bootloader.json");
+  const auto ours = read_text(*rig_ / "disk.img");
+  for (const auto& content : {disk, blank, other_content}) {
+    swap_disk(content);
+    EXPECT_THAT(fail("ArtifactRollback"), HasSubstr("start the system in which the update began"));
+    EXPECT_TRUE(read_text(*rig_ / "disk.img") == content) << "another disk was written to";
+  }
+  swap_disk(ours);
+  rig_->configure(settings);
+  succeed("ArtifactRollback");
+  EXPECT_TRUE(rig_->device() == before_);
 }
 
 TEST_P(Bootloader, GivenRollbackAfterCommit_ThenAllIsAsBefore) {

@@ -21,6 +21,8 @@ class Place {
   /// "/dev/mmcblk0 at byte 8192": for messages.
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual const slot::SlotDevice& device() const = 0;
+  /// What write() empties at a time, in bytes.
+  [[nodiscard]] virtual std::size_t block() const = 0;
   /// The first `count` bytes.
   virtual module::Result<std::string> read(std::uint64_t count) = 0;
   /// Makes `bytes` the first bytes of the place; the rest stays. What begins a loader, and makes

@@ -53,6 +53,7 @@ class FlashPlace final : public Place {
     return device_.path + (device_.start != 0 ? " at byte " + std::to_string(device_.start) : "");
   }
   [[nodiscard]] const slot::SlotDevice& device() const override { return device_; }
+  [[nodiscard]] std::size_t block() const override { return block_; }
   Result<std::string> read(std::uint64_t count) override {
     return slot::read_region(device_, count);
   }

@@ -58,6 +58,8 @@ class Record {
   [[nodiscard]] bool has_committed() const { return find("committed") != nullptr; }
   [[nodiscard]] bool has_begun_commit() const { return find("commit") != nullptr; }
   [[nodiscard]] bool has_gone_back() const { return find("back") != nullptr; }
+  /// Whether the new loader may not be there, or no more: its install, or the way back, was cut.
+  [[nodiscard]] bool may_be_old() const { return !installed() || find("going-back") != nullptr; }
   /// Whether that has begun under the boot that runs now, in which devices keep their names.
   [[nodiscard]] module::Result<bool> is_going_back() const;
   /// Whether the machine has started anew since the install began.
