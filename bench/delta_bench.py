@@ -24,10 +24,12 @@ UUID = "5d1f7a3e-0000-4000-8000-000000000001"
 
 
 class DeltaBench(rootfs_bench.RootfsBench):
+    SMALL = "rootfs-delta"
+
     def prepare_device(self):
         self.images = [self.release(number) for number in (1, 2)]
         super().prepare_device()
-        shutil.copy(self.module, self.work / "modules-ours/rootfs-delta")
+        shutil.copy(self.module, self.work / "modules-ours" / self.SMALL)
 
     def make_slot_a(self):
         device = self.loop("a", self.options.size)
@@ -67,11 +69,14 @@ class DeltaBench(rootfs_bench.RootfsBench):
         self.known = self.work / "bootstrap.mender"
         run(self.build / "sdk/artifact/patchbay-artifact", "write", "bootstrap", "-n", "release-1", "-t",
             install_bench.DEVICE, "-p", f"rootfs-image.checksum:{run('sha256sum', self.images[0])[:64]}", "-o", self.known)
-        self.artifacts = {kind: self.artifact_of(kind) for kind in ("rootfs-image", "rootfs-delta")}
+        self.artifacts = {kind: self.artifact_of(kind) for kind in ("rootfs-image", self.SMALL)}
+
+    def words_of_small(self):
+        return ["--from", self.images[0]]
 
     def artifact_of(self, kind):
         path = self.work / f"{kind}.mender"
-        words = ["--from", self.images[0]] if kind == "rootfs-delta" else []
+        words = self.words_of_small() if kind == self.SMALL else []
         say(f"writing {path.name}")
         cost = self.measure([self.build / "sdk/artifact/patchbay-artifact", "write", kind, "--generators",
                              rootfs_bench.SOURCES / "modules", "-n", "release-2", "-t", install_bench.DEVICE,
@@ -104,7 +109,7 @@ class DeltaBench(rootfs_bench.RootfsBench):
         except RuntimeError as error:
             say(f"with the old system mounted, {error}")
 
-    def compare_delta(self):
+    def compare_small(self):
         turns = {"delta": lambda: self.one("ours", self.ours("install", self.artifacts["rootfs-delta"])),
                  "whole": lambda: self.one("ours", self.ours("install", self.artifacts["rootfs-image"]))}
         swupdate = self.swupdate_delta()
@@ -130,7 +135,7 @@ class DeltaBench(rootfs_bench.RootfsBench):
             sizes = [path.stat().st_size for path in self.artifacts.values()]
             for kind, size in zip(self.artifacts, sizes):
                 self.row(f"size of the artifact, {kind}", None, None, value=size / (1 << 20), unit="MiB")
-            self.compare_delta()
+            self.compare_small()
         finally:
             self.clean_up()
 

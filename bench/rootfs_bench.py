@@ -156,14 +156,14 @@ exit $found''',
         image.unlink()
         return path
 
-    def swu_of(self, content, properties):
+    def swu_of(self, content, properties, streamed="installed-directly = true;"):
         folder = self.memory / "swu"
         folder.mkdir(exist_ok=True)
         shutil.copy(content, folder / "image")
         digest = run("sha256sum", folder / "image")[:64]
         (folder / "sw-description").write_text(
             'software = { version = "1"; hardware-compatibility: ["1.0"]; images: ({ '
-            f'filename = "image"; device = "{self.slot_b}"; installed-directly = true; '
+            f'filename = "image"; device = "{self.slot_b}"; {streamed} '
             f'sha256 = "{digest}"; {properties} }}); }}\n')
         run("openssl", "cms", "-sign", "-in", folder / "sw-description", "-out",
             folder / "sw-description.sig", "-signer", self.work / "cert", "-inkey",

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import struct
 import sys
 
 sys.dont_write_bytecode = True
@@ -63,6 +64,11 @@ if taken < 100:
 # Two deltas, without and with what xdelta3 adds to the format.
 seed("vcdiff", b"\xd6\xc3\xc4\0\0" + b"\0\x05\x03\0\0\0\0")
 seed("vcdiff", b"\xd6\xc3\xc4\0\x05\x02\x03a/b" + b"\x05\x81\x10\x20\x0b\x03\0\x03\x01\0abcd" + b"xyz\x04")
+
+# An index of three chunks, of which the second is the first once more; in front the size of the image.
+chunk = struct.Struct("<16sII")
+seed("chunk_index", struct.pack("<I8sIIII", 8192 + 8192 + 7, b"pbchunk1", 8192, 65536, 13, 3) +
+     chunk.pack(b"1" * 16, 8192, 100) + chunk.pack(b"1" * 16, 8192, 0) + chunk.pack(b"2" * 16, 7, 20))
 
 # What programs ask the forwarder.
 seed("request_head", b"GET /api/x?y=z HTTP/1.1\r\nHost: 127.0.0.1:1\r\nConnection: keep-alive, X\r\nX: 1\r\n\r\n")
