@@ -37,6 +37,10 @@ bool is_state(std::string_view call) {
   return std::find(kStates.begin(), kStates.end(), call) != kStates.end();
 }
 
+bool is_in_update(const Context& context) {
+  return !context.tree().empty() && module::exists(module::join_path(context.tree(), "header"));
+}
+
 /// Becomes the plain module.
 Status hand_on(const std::string& call, const PlainModule& plain, const std::string& tree) {
   if (!tree.empty() && ::chdir(tree.c_str()) != 0) return Error::from_errno(errno, "enter " + tree);
@@ -103,9 +107,7 @@ Result<ProgramExit> ask_module(const std::string& call, const PlainModule& plain
 /// A question, or a call that this version does not know: in a tree that goes with the answer, or
 /// where an update is on its way, in that of the module.
 Result<ProgramExit> ask(const std::string& call, const Context& context, const PlainModule& plain) {
-  const bool in_update =
-      !context.tree().empty() && module::exists(module::join_path(context.tree(), "header"));
-  if (!in_update) return ask_module(call, plain, context.tree());
+  if (!is_in_update(context)) return ask_module(call, plain, context.tree());
   if (module::exists(plain_tree_path(context)))
     return ask_module(call, plain, plain_tree_path(context));
   AskedTree asked{context, plain.type};
@@ -120,9 +122,14 @@ Status state(const std::string& call, const Context& context, const PlainModule&
   return hand_on(call, plain, tree);
 }
 
-Result<PlainModule> plain_module_for(const std::string& self) {
+Result<PlainModule> plain_module_for(const std::string& self, const Context& context) {
   PlainModule plain;
-  PATCHBAY_TRY(plain.type, plain_type_of(module::base_name(self)));
+  // Outside of an update there is but the name under which a client has found this program.
+  auto type = module::base_name(self);
+  if (is_in_update(context)) {
+    PATCHBAY_TRY(type, context.header_value("payload_type"));
+  }
+  PATCHBAY_TRY(plain.type, plain_type_of(type));
   PATCHBAY_TRY(plain.settings, read_settings());
   PATCHBAY_TRY(plain.program, find_plain_module(plain.type, self, plain.settings));
   return plain;
@@ -133,7 +140,7 @@ Result<ProgramExit> serve(const std::string& self, const std::string& call,
   const bool has_tree = !context.tree().empty() && module::exists(plain_tree_path(context));
   // Nothing has come to the plain module yet: nothing to clean up, and no need of that module.
   if (call == "Cleanup" && !has_tree) return ProgramExit{};
-  PATCHBAY_TRY(const auto plain, plain_module_for(self));
+  PATCHBAY_TRY(const auto plain, plain_module_for(self, context));
   Status status{Done{}};
   if (call == "Download" || call == "DownloadWithFileSizes") {
     status = download(call, context, plain);

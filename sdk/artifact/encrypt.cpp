@@ -107,11 +107,12 @@ class Passage {
   /// Hands on to an Age that outlives it: whether all went well, only its end tells.
   class Pass final : public artifact::ByteSink {
    public:
-    explicit Pass(Age& age) : age_{&age} {}
-    Status write(ByteSpan bytes) override { return age_->write(bytes); }
+    Pass(Age& age, std::string name) : age_{&age}, name_{std::move(name)} {}
+    Status write(ByteSpan bytes) override { return age_->write(bytes).context(name_); }
 
    private:
     Age* age_;
+    std::string name_;
   };
 
   Result<std::unique_ptr<artifact::ByteSink>> begin(const PayloadFile& file) {
@@ -119,7 +120,7 @@ class Passage {
     words.insert(words.end(), options_->keys.begin(), options_->keys.end());
     PB_TRY(age_, Age::start(std::move(words), path_of(file)));
     name_ = file.name;
-    return std::unique_ptr<artifact::ByteSink>{std::make_unique<Pass>(*age_)};
+    return std::unique_ptr<artifact::ByteSink>{std::make_unique<Pass>(*age_, file.name)};
   }
 
   Status finish_last() {

@@ -57,6 +57,32 @@ single_file() {
     --payload app.conf
 }
 
+# The module single-file under encryption, with an identity on the device.
+single_file_encrypted() {
+  command -v age > /dev/null || { echo "needs age"; exit 77; }
+  with_device
+  age-keygen -o etc/device.agekey 2> said
+  # Copies: the kit goes to where a link leads.
+  cp "$modules/single-file/single-file" .
+  cp "$modules/encrypted/encrypted" single-file.encrypted
+  echo "what was there" > opt/app.conf
+  echo "what is new" > app.conf
+  artifact single-file --dest /opt/app.conf app.conf
+  "$PATCHBAY_ARTIFACT" encrypt -r "$(sed 's/.*: //' said)" single-file.mender
+  passes "$work/single-file.encrypted" --artifact single-file.mender
+
+  # And around a module that reads the payload as it comes.
+  planted=${0%/*}/planted
+  cp "$planted/base.sh" "$planted/none-streaming" opt
+  cp "$modules/encrypted/encrypted" opt/none-streaming.encrypted
+  mkdir opt/machine
+  echo "what was there" > opt/machine/config
+  seq 100000 > payload
+  artifact module-image --type none-streaming --file payload
+  "$PATCHBAY_ARTIFACT" encrypt -r "$(sed 's/.*: //' said)" module-image.mender
+  passes /opt/none-streaming.encrypted --artifact module-image.mender
+}
+
 script() {
   printf '#!/bin/sh\necho made > /opt/patchbay-kit-made\n' > 10-make.sh
   printf '#!/bin/sh\nrm -f /opt/patchbay-kit-made\n' > undo.sh
@@ -225,6 +251,7 @@ greeting() {
 
 case $name in
   single-file) single_file ;;
+  single-file.encrypted) single_file_encrypted ;;
   dir-overlay) dir_overlay ;;
   persistent-app) persistent_app ;;
   rootfs-image) rootfs_image ;;
