@@ -5,13 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import unittest
 
 import sealed
 import artifact_tool as tool
 import scenario
 from artifact_tool import payload
 
-PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/how-to/encrypt.md")
+README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../modules/encrypted/README.md")
 
 
 class Case(tool.Case):
@@ -143,37 +144,9 @@ class Encrypt(Case):
         self.assertLess(used[1], used[0] + 8 * 1024)
 
 
-class Page(Case):
-    """docs/how-to/encrypt.md, as a person would paste it."""
-
-    def paste(self, text, code=0):
-        text = text.replace("/etc/mender", self.path("etc")).replace("sudo ", "")
-        return self.run_program("bash", "-euc", text, code=code, PATH=os.path.dirname(tool.OWN) + ":" + os.environ["PATH"])
-
-    def test_commands(self):
-        with open(PAGE, encoding="utf-8") as file:
-            device, build, many, rotation = re.findall(r"```sh\n(.*?)```", file.read(), re.DOTALL)
-        os.mkdir(self.path("etc"))
-        self.paste(re.sub(r"^sudo apt .*\n", "", device))
-        self.assertEqual(os.stat(self.path("etc/device.agekey")).st_mode & 0o777, 0o600)
-        self.key("private")
-        os.rename(self.path("private.pub"), self.path("public.pem"))
-        self.artifact("release-2.mender")
-        self.assertIn("files.encrypted", self.paste(build).stdout)
-        recipient = self.run_program("age-keygen", "-y", "etc/device.agekey").stdout
-        self.file("recipients/one.txt", recipient)
-        self.file("recipients/two.txt", "# the second\n%s\n" % self.recipient)
-        self.paste(many)
-        self.assertEqual(self.decrypted("release-2.mender")["a.txt"], b"first\n")
-        self.assertEqual(self.decrypted("release-2.mender", key="etc/device.agekey")["a.txt"], b"first\n")
-        after = self.paste(rotation).stdout.split()
-        self.assertEqual((len(after), after[0]), (2, recipient.strip()))
-        self.artifact("new.mender")
-        self.own("encrypt", "-r", after[1], "new.mender")
-        self.assertEqual(self.decrypted("new.mender", key="etc/device.agekey")["a.txt"], b"first\n")
-
+class Readme(unittest.TestCase):
     def test_settings_in_the_readme_are_the_defaults(self):
-        with open(os.path.join(os.path.dirname(PAGE), "../../modules/encrypted/README.md"), encoding="utf-8") as file:
+        with open(README, encoding="utf-8") as file:
             shown = json.loads(re.search(r"```json\n(.*?)```", file.read(), re.DOTALL).group(1))
         self.assertEqual(shown["Decrypt"], ["age", "--decrypt", "--identity", "/etc/mender/device.agekey"])
         self.assertEqual(len(shown["Modules"]), 3)

@@ -55,6 +55,7 @@ def three(root, code=0):
 PAYLOADS = {
     "file": lambda root: [system.single_file(root)],
     "new file": lambda root: [system.single_file(root, "fresh", "opt/a/b")],
+    "encrypted file": lambda root: [system.encrypted(system.single_file(root))],
     "directory": lambda root: [system.directory(root)],
     "new directory": lambda root: [system.directory(root, "opt/www")],
     "script": lambda root: [system.script(root)],

@@ -45,6 +45,7 @@ def one(make, **more):
 CASES = [
     Case("data, three payloads", "data", three),
     Case("data, no store yet", "data", one(system.single_file, size=20_000), fresh=True),
+    Case("data, encrypted file", "data", lambda root: [system.encrypted(system.single_file(root, size=60_000))]),
     Case("data, commit", "data", three, last="commit"),
     Case("data, rollback", "data", three, last="rollback"),
     Case("system, file", "system", one(system.single_file, size=60_000)),

@@ -1,10 +1,13 @@
 """The part of a device that updates change: its files before and after, and comparing them."""
 import fnmatch
+import functools
 import hashlib
 import io
 import os
+import re
 import shutil
 import stat
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -82,6 +85,21 @@ def directory(system, name="srv/www", size=4000):
                                   ("update.tar", out.getvalue())])
 
 
+@functools.lru_cache(maxsize=None)
+def age_identity():
+    """What age-keygen prints: the secret key, and as a comment its recipient."""
+    return subprocess.run(["age-keygen"], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+
+
+def encrypted(payload):
+    """The payload as patchbay-artifact encrypt makes it, for every SystemDevice."""
+    recipient = re.search("age1[0-9a-z]+", age_identity()).group()
+    sizes = {name: len(content) for name, content in payload["files"]}
+    files = [(name, subprocess.run(["age", "--recipient", recipient], input=content, check=True, stdout=subprocess.PIPE).stdout)
+             for name, content in payload["files"]]
+    return dict(payload, kind=payload["kind"] + ".encrypted", files=files, meta={**(payload["meta"] or {}), "encrypted": {"sizes": sizes}})
+
+
 def script(system, code=0):
     fill = lambda text: text.replace("SYSTEM", system).replace("CODE", str(code)).encode()
     return _payload("script", [("switch.sh", fill(SCRIPT)), ("undo.sh", fill(UNDO))], {"rollback": "undo.sh"})
@@ -152,6 +170,7 @@ def modules_from_environment(into):
     os.makedirs(into, exist_ok=True)
     for program in os.environ["PATCHBAY_MODULES"].split(":"):
         shutil.copy(program, into)
+    os.symlink("encrypted", os.path.join(into, "single-file.encrypted"))
     return into
 
 
@@ -165,6 +184,7 @@ class SystemDevice(devices.Device):
         make_old(self.system)
         self.env["TMPDIR"] = self.path("tmp")
         self.configure(Patchbay={"ModuleDirectories": [module_directory]})
+        self.write("etc/device.agekey", age_identity(), 0o600)
         old = artifact.write(self.path("old.mender"), [artifact.payload(None, (), OLD_PROVIDES)], name="old")
         self.expect(0, "install", old)
 
