@@ -41,7 +41,7 @@ THIRD_PARTY = [
     (r"boost/", ["core/os"]),
     (r"curl/", ["core/fetch", "modules/containers", "modules/rootfs-image"]),
     (r"openssl/", ["core/artifact"]),
-    (r"zstd\.h$", ["core/artifact", "sdk/chunks"]),
+    (r"zstd\.h$", ["core/artifact", "sdk/zstd"]),
     (r"(zlib|libdeflate|lzma|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),
     (r"lmdb\.h$", ["core/store"]),
     (r"systemd/", ["core/control"]),
@@ -204,6 +204,13 @@ def rule_no_trailing_space(path, lines):
     for number, line in enumerate(lines, 1):
         if line != line.rstrip(" \t"):
             yield number, "trailing space"
+
+
+def rule_no_marks_of_a_merge(path, lines):
+    """Where two changes met, somebody has to choose."""
+    for number, line in enumerate(lines, 1):
+        if re.match(r"(<{7}|>{7}) \S", line):
+            yield number, "mark of a merge"
 
 
 RULES = {name: function for name, function in globals().items() if name.startswith("rule_")}

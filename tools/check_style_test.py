@@ -9,6 +9,9 @@ import check_style
 
 # rule, path, text, expected breaches
 CASES = [
+    ("no_marks_of_a_merge", "a.cmake", "<" * 7 + " HEAD", 1),
+    ("no_marks_of_a_merge", "a.cmake", ">" * 7 + " e3e4c0b (Install)", 1),
+    ("no_marks_of_a_merge", "a.sh", "cat <<< word; x >> y", 0),
     ("layering", "core/os/a.cpp", '#include "core/base/result.hpp"', 0),
     ("layering", "core/base/a.cpp", '#include "core/os/file.hpp"', 1),
     ("layering", "core/artifact/a.cpp", '#include "core/store/store.hpp"', 1),

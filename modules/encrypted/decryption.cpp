@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "modules/encrypted/child.hpp"
+#include "sdk/zstd/stream.hpp"
 
 namespace patchbay::encrypted {
 namespace {
@@ -59,20 +61,23 @@ std::string remedy_for(const std::string& complaint) {
 /// One run of the program over one file.
 class Run {
  public:
-  Run(Child child, Pipe plain, Pipe complaints, const PlainFile& file, int to, Watch& watch)
+  Run(Child child, Pipe decrypted, Pipe complaints, std::optional<zstd::Stream> zstd,
+      const PlainFile& file, int to, Watch& watch)
       : child_{std::move(child)},
-        plain_{std::move(plain.reader)},
+        decrypted_{std::move(decrypted.reader)},
         complaints_{std::move(complaints.reader)},
+        zstd_{std::move(zstd)},
         file_{&file},
         to_{to},
         watch_{&watch} {}
 
   Status run(const std::string& program) {
-    while (plain_)
+    while (decrypted_ || !rest_.empty() || has_more_)
       PATCHBAY_CHECK(step());
     PATCHBAY_CHECK(await_end());
     const auto exit = child_.reap();
     if (!exit.success()) return failure(program, exit);
+    if (zstd_ && !zstd_->is_complete()) return Error{"what was compressed is cut off"};
     if (count_ == file_->size) return Done{};
     return Error{std::to_string(count_) + " bytes instead of the " + std::to_string(file_->size) +
                  " that the artifact announces"};
@@ -80,7 +85,9 @@ class Run {
 
  private:
   Status step() {
-    pollfd wanted[]{{rest_.empty() ? plain_.get() : -1, POLLIN, 0},
+    if (rest_.empty() && has_more_) PATCHBAY_CHECK(unpack());
+    if (rest_.empty() && !decrypted_) return Done{};
+    pollfd wanted[]{{rest_.empty() ? decrypted_.get() : -1, POLLIN, 0},
                     {complaints_.get(), POLLIN, 0},
                     {rest_.empty() ? -1 : to_, POLLOUT, 0}};
     PATCHBAY_CHECK(watch_->wait(wanted));
@@ -101,15 +108,29 @@ class Run {
   }
 
   Status take() {
-    const auto count = ::read(plain_.get(), buffer_.data(), buffer_.size());
+    const auto count = ::read(decrypted_.get(), packed_.data(), packed_.size());
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return Done{};
     if (count < 0) return Error::from_errno(errno, "read what was decrypted");
-    if (count == 0) plain_.reset();
-    count_ += static_cast<std::uint64_t>(count);
+    if (count == 0) decrypted_.reset();
+    const auto packed = std::string_view{packed_}.substr(0, static_cast<std::size_t>(count));
+    if (!zstd_) return pass(packed);
+    zstd_->take(packed);
+    return unpack();
+  }
+
+  Status unpack() {
+    plain_.resize(kBuffer);
+    PATCHBAY_TRY(const auto count, zstd_->next(plain_));
+    has_more_ = count == plain_.size();
+    return pass(std::string_view{plain_}.substr(0, count));
+  }
+
+  Status pass(std::string_view plain) {
+    count_ += plain.size();
     if (count_ > file_->size)
       return Error{"more than the " + std::to_string(file_->size) +
                    " bytes that the artifact announces"};
-    rest_ = std::string_view{buffer_}.substr(0, static_cast<std::size_t>(count));
+    rest_ = plain;
     return Done{};
   }
 
@@ -145,13 +166,16 @@ class Run {
   }
 
   Child child_;
-  Fd plain_, complaints_;
+  Fd decrypted_, complaints_;
+  std::optional<zstd::Stream> zstd_;  ///< where the file is compressed
   const PlainFile* file_;
   int to_;
   Watch* watch_;
-  std::string buffer_ = std::string(kBuffer, '\0');
-  std::string_view rest_;    ///< of the buffer, to be written
-  std::uint64_t count_ = 0;  ///< bytes that came from the program
+  std::string packed_ = std::string(kBuffer, '\0');  ///< as it was decrypted
+  std::string plain_;                                ///< and decompressed
+  bool has_more_ = false;                            ///< than plain_ has room for
+  std::string_view rest_;                            ///< to be written
+  std::uint64_t count_ = 0;                          ///< plain bytes so far
   std::string said_;
 };
 
@@ -159,16 +183,26 @@ class Run {
 
 Status decrypt(const Decryption& decryption, const PlainFile& file, int from, int to,
                Watch& watch) {
-  PATCHBAY_TRY(auto plain, make_pipe());
+  std::optional<zstd::Stream> zstd;
+  if (file.is_compressed) {
+    PATCHBAY_TRY(zstd, zstd::Stream::load());
+  }
+  PATCHBAY_TRY(auto decrypted, make_pipe());
   PATCHBAY_TRY(auto complaints, make_pipe());
   PATCHBAY_TRY(auto child, Child::start({.program = decryption.program,
                                          .arguments = decryption.arguments,
                                          .input = from,
-                                         .output = plain.writer.get(),
+                                         .output = decrypted.writer.get(),
                                          .error = complaints.writer.get()}));
-  plain.writer.reset();
+  decrypted.writer.reset();
   complaints.writer.reset();
-  Run run{std::move(child), std::move(plain), std::move(complaints), file, to, watch};
+  Run run{std::move(child),
+          std::move(decrypted),
+          std::move(complaints),
+          std::move(zstd),
+          file,
+          to,
+          watch};
   return run.run(decryption.program).context("decrypt " + file.name);
 }
 

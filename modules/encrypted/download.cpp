@@ -13,6 +13,7 @@
 #include "modules/encrypted/feed.hpp"
 #include "modules/encrypted/incoming.hpp"
 #include "modules/encrypted/plain_tree.hpp"
+#include "sdk/zstd/stream.hpp"
 
 namespace patchbay::encrypted {
 namespace {
@@ -29,9 +30,9 @@ constexpr std::chrono::seconds kGrace{10};
 /// What the client stores of a file for a Plan.
 constexpr std::uint64_t kShown = 64 * 1024;
 
-Result<PlainFile> plain_file(const Sizes& sizes, const std::string& name) {
-  const auto found = sizes.find(name);
-  if (found != sizes.end()) return PlainFile{name, found->second};
+Result<PlainFile> plain_file(const PlainFiles& files, const std::string& name) {
+  const auto found = files.sizes.find(name);
+  if (found != files.sizes.end()) return PlainFile{name, found->second, files.are_compressed};
   return Error{"meta-data: encrypted: sizes says nothing of the file " + name};
 }
 
@@ -47,11 +48,11 @@ Result<Fd> create(const std::string& directory, const std::string& name) {
 /// One Download of the plain module, from its start to its end.
 class Session {
  public:
-  Session(const Context& context, std::string tree, Decryption decryption, Sizes sizes,
+  Session(const Context& context, std::string tree, Decryption decryption, PlainFiles files,
           Feed::Sizes tell, Watch& watch)
       : tree_{std::move(tree)},
         decryption_{std::move(decryption)},
-        sizes_{std::move(sizes)},
+        files_{std::move(files)},
         watch_{&watch},
         incoming_{context.tree(), watch},
         feed_{tree_, tell, watch} {}
@@ -112,13 +113,13 @@ class Session {
   /// What it will be; its ciphertext is at from_.
   Result<std::optional<PlainFile>> next() {
     PATCHBAY_TRY(auto file, incoming_.next());
-    if (!file && seen_ != sizes_.size())
+    if (!file && seen_ != files_.sizes.size())
       return Error{"the payload has " + std::to_string(seen_) +
-                   " files, and meta-data the sizes of " + std::to_string(sizes_.size())};
+                   " files, and meta-data the sizes of " + std::to_string(files_.sizes.size())};
     if (!file) return {std::nullopt};
     ++seen_;
     from_ = std::move(file->content);
-    PATCHBAY_TRY(auto plain, plain_file(sizes_, file->name));
+    PATCHBAY_TRY(auto plain, plain_file(files_, file->name));
     return {std::move(plain)};
   }
 
@@ -145,7 +146,7 @@ class Session {
 
   std::string tree_;
   Decryption decryption_;
-  Sizes sizes_;
+  PlainFiles files_;
   Watch* watch_;
   Incoming incoming_;
   Feed feed_;
@@ -175,23 +176,24 @@ Status show_file(const module::PayloadFile& stored, const PlainFile& file,
 
 Status download(const std::string& call, const Context& context, const PlainModule& plain) {
   PATCHBAY_TRY(auto decryption, decryption_of(plain.settings));
-  PATCHBAY_TRY(auto sizes, plain_sizes(context));
+  PATCHBAY_TRY(auto files, plain_files(context));
+  if (files.are_compressed) PATCHBAY_CHECK(zstd::Stream::load());
   const auto tree = plain_tree_path(context);
   PATCHBAY_CHECK(make_plain_tree(context, plain.type, tree));
   PATCHBAY_TRY(auto watch, Watch::create());
   const auto tell = call == "Download" ? Feed::Sizes::leave_out : Feed::Sizes::tell;
-  Session session{context, tree, std::move(decryption), std::move(sizes), tell, watch};
+  Session session{context, tree, std::move(decryption), std::move(files), tell, watch};
   PATCHBAY_CHECK(session.run(plain, call));
   return sync_tree(tree);
 }
 
 Status show_files(const Context& context, const PlainModule& plain, const std::string& tree) {
   PATCHBAY_TRY(const auto decryption, decryption_of(plain.settings));
-  PATCHBAY_TRY(const auto sizes, plain_sizes(context));
+  PATCHBAY_TRY(const auto files, plain_files(context));
   PATCHBAY_TRY(auto watch, Watch::create());
   PATCHBAY_TRY(const auto stored, context.payload_files());
   for (const auto& file : stored) {
-    PATCHBAY_TRY(const auto as_plain, plain_file(sizes, file.name));
+    PATCHBAY_TRY(const auto as_plain, plain_file(files, file.name));
     PATCHBAY_CHECK(show_file(file, as_plain, module::join_path(tree, "files"), decryption, watch));
   }
   return Done{};

@@ -94,21 +94,24 @@ Status fill(const Context& context, const std::string& plain_type, const std::st
 
 }  // namespace
 
-Result<Sizes> plain_sizes(const Context& context) {
+Result<PlainFiles> plain_files(const Context& context) {
   PATCHBAY_TRY(const auto document, meta_data_of(context));
   const auto& said = document[kKey];
   const Error wrong{"meta-data: encrypted has to be {\"sizes\": {FILE: BYTES, ...}}"};
   if (!said.is_object() || !said.contains("sizes") || !said["sizes"].is_object()) return wrong;
   for (const auto& [key, value] : said.items())
-    if (key != "sizes")
+    if (key != "sizes" && key != "compression")
       return Error{"meta-data: encrypted: this module does not know the key '" + key +
                    "'; a newer one may"};
-  Sizes sizes;
+  PlainFiles files;
+  files.are_compressed = said.contains("compression");
+  if (files.are_compressed && said["compression"] != "zstd")
+    return Error{"meta-data: encrypted: compression has to be \"zstd\", or absent"};
   for (const auto& [name, size] : said["sizes"].items()) {
     if (!size.is_number_unsigned()) return wrong;
-    sizes[name] = size.get<std::uint64_t>();
+    files.sizes[name] = size.get<std::uint64_t>();
   }
-  return sizes;
+  return files;
 }
 
 std::string plain_tree_path(const Context& context) {

@@ -8,12 +8,13 @@
 
 namespace patchbay::encrypted {
 
-/// Bytes that each file of the payload has when it is decrypted.
-using Sizes = std::map<std::string, std::uint64_t, std::less<>>;
-
-/// What the artifact says about the payload before encryption: the key "encrypted" of its
-/// meta-data.
-module::Result<Sizes> plain_sizes(const module::Context& context);
+/// What the artifact says about the files of the payload before encryption: the key "encrypted" of
+/// its meta-data.
+struct PlainFiles {
+  std::map<std::string, std::uint64_t, std::less<>> sizes{};  ///< bytes of each
+  bool are_compressed = false;  ///< with zstd, before they were encrypted
+};
+module::Result<PlainFiles> plain_files(const module::Context& context);
 
 /// Where the module of the plain type works: in `tmp/` of the tree of this module, so that it stays
 /// as long as that does.

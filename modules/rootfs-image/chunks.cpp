@@ -10,8 +10,8 @@
 #include "modules/rootfs-image/old_image.hpp"
 #include "modules/rootfs-image/pack_address.hpp"
 #include "modules/rootfs-image/pack_fetcher.hpp"
-#include "sdk/chunks/chunk_zstd.hpp"
 #include "sdk/chunks/index.hpp"
+#include "sdk/zstd/frames.hpp"
 
 namespace patchbay::rootfs_image {
 namespace {
@@ -27,7 +27,7 @@ constexpr std::size_t kPiece = 64UL * 1024;
 class Assembly {
  public:
   Assembly(chunks::Index index, ChunkPlan plan, OldImage old, std::optional<OldImage> target,
-           chunks::ChunkZstd zstd, PackFetcher fetcher, std::string url)
+           zstd::Frames zstd, PackFetcher fetcher, std::string url)
       : index_{std::move(index)},
         plan_{std::move(plan)},
         old_{std::move(old)},
@@ -99,7 +99,7 @@ class Assembly {
   ChunkPlan plan_;
   OldImage old_;
   std::optional<OldImage> target_;  // a volume is not to be open while it is written
-  chunks::ChunkZstd zstd_;
+  zstd::Frames zstd_;
   PackFetcher fetcher_;
   std::string url_;
   std::size_t next_ = 0;  // chunk
@@ -124,7 +124,7 @@ Result<ChunksRequest> read_chunks_request(const module::Context& context) {
 
 Status require_chunks_possible(const slot::SlotDevice& target, const std::string& name,
                                const ChunksRequest& request) {
-  PATCHBAY_CHECK(chunks::ChunkZstd::load());
+  PATCHBAY_CHECK(zstd::Frames::load());
   PATCHBAY_CHECK(PackFetcher::require_library());
   if (request.to.size <= target.size) return Done{};
   return Error{"the image has " + std::to_string(request.to.size) + " bytes, " + name +
@@ -163,7 +163,7 @@ Result<ChunkedImage> chunked_image(const slot::SlotDevice& old, const slot::Slot
   if (plan.takes_from_target()) {
     PATCHBAY_TRY(target_image, OldImage::open(target, target.size));
   }
-  PATCHBAY_TRY(auto zstd, chunks::ChunkZstd::load());
+  PATCHBAY_TRY(auto zstd, zstd::Frames::load());
   // Shared, because a std::function is copied.
   const auto assembly = std::make_shared<Assembly>(
       std::move(parsed), std::move(plan), std::move(old_image), std::move(target_image),

@@ -28,7 +28,7 @@ _patchbay_artifact_options() {
 --depends-groups --compatible-types --script --delete-script --provides --delete-provides --depends \
 --delete-depends --clears-provides --delete-clears-provides --meta-data --payload --server-uri \
 --tenant-token --server-cert --verification-key --compression" ;;
-        encrypt) printf '%s' "$change --recipient --recipients-file --payload" ;;
+        encrypt) printf '%s' "$change --recipient --recipients-file --payload --compression" ;;
         decrypt) printf '%s' "$change --identity --payload" ;;
         cat) printf '%s' "--tmp" ;;
         cp) printf '%s' "$change" ;;

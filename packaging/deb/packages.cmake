@@ -69,11 +69,7 @@ patchbay_package(modules NAME patchbay-modules
   TEXT "One program for each kind of payload. patchbay(1) starts the one whose name is
 the type of the payload. Each keeps what it needs to take back what it did."
   DEPENDS "patchbay (= ${PROJECT_VERSION})"
-<<<<<<< HEAD
-  RECOMMENDS "libarchive13, libcurl4, libzstd1"
-=======
-  RECOMMENDS "libarchive13, libcurl4, age"
->>>>>>> e3e4c0b (Install encrypted payloads by a module around the module)
+  RECOMMENDS "libarchive13, libcurl4, libzstd1, age"
   SUGGESTS "librsync2, docker.io, podman, docker-compose, podman-compose, xdelta3"
   SCRIPTS "${scripts}/prerm")
 patchbay_package(sdk NAME patchbay-sdk SECTION devel

@@ -9,13 +9,13 @@
 #include <optional>
 
 #include "core/artifact/names.hpp"
-#include "sdk/artifact/age.hpp"
 #include "sdk/artifact/artifact_file.hpp"
 #include "sdk/artifact/change.hpp"
 #include "sdk/artifact/command_line.hpp"
 #include "sdk/artifact/commands.hpp"
 #include "sdk/artifact/outcome.hpp"
-#include "sdk/artifact/temporary.hpp"
+#include "sdk/artifact/passage.hpp"
+#include "sdk/artifact/request.hpp"
 #include "sdk/artifact/transfer.hpp"
 
 namespace patchbay::artifact_tool {
@@ -28,12 +28,13 @@ constexpr std::string_view kSuffix = ".encrypted";
 constexpr const char* kKey = "encrypted";  // of meta-data
 constexpr const char* kSizes = "sizes";
 
-enum class Direction : std::uint8_t { encrypt, decrypt };
+constexpr const char* kCompression = "compression";
 
 struct CryptOptions {
   std::string artifact;
   std::vector<std::string> keys;  ///< for age: option, value, option, value
   std::optional<std::size_t> payload;
+  std::string compression = "zstd";
   std::string temporary;
   ChangeOptions change;
 };
@@ -57,9 +58,9 @@ Status check(const artifact::PayloadHeader& payload, Direction direction) {
 }
 
 /// The payloads to change: the one that was asked for, or all that can be.
-Result<std::vector<bool>> choose(const artifact::Header& header, const CryptOptions& options,
-                                 Direction direction) {
-  std::vector<bool> chosen(header.payloads.size(), false);
+Result<std::vector<PassageOf>> choose(const artifact::Header& header, const CryptOptions& options,
+                                      Direction direction) {
+  std::vector<PassageOf> chosen(header.payloads.size());
   if (options.payload && *options.payload >= chosen.size())
     return refuse("there is no payload " + artifact::index_text(*options.payload) + "; there are " +
                   std::to_string(chosen.size()));
@@ -71,72 +72,10 @@ Result<std::vector<bool>> choose(const artifact::Header& header, const CryptOpti
     const bool may_stay =
         !options.payload && (direction == Direction::decrypt || !header.payloads[i].type);
     if (!sound && !may_stay) return sound.error().context("payload " + artifact::index_text(i));
-    chosen[i] = sound.has_value();
+    chosen[i].chosen = sound.has_value();
   }
   return chosen;
 }
-
-/// The files of the chosen payloads, on their way through age into temporary files.
-class Passage {
- public:
-  Passage(const CryptOptions& options, Direction direction, std::vector<bool> chosen,
-          TemporaryDirectory temporary)
-      : options_{&options},
-        direction_{direction},
-        chosen_{std::move(chosen)},
-        temporary_{std::move(temporary)} {}
-
-  Result<artifact::Contents> read() {
-    const artifact::FileSinks sinks =
-        [this](const PayloadFile& file) -> Result<std::unique_ptr<artifact::ByteSink>> {
-      PB_CHECK(finish_last());
-      if (!chosen_[file.payload]) return std::unique_ptr<artifact::ByteSink>{};
-      return begin(file);
-    };
-    PB_TRY(auto contents, read_artifact(options_->artifact, {}, sinks));
-    PB_CHECK(finish_last());
-    return contents;
-  }
-
-  [[nodiscard]] bool chosen(std::size_t payload) const { return chosen_[payload]; }
-  [[nodiscard]] std::string path_of(const PayloadFile& file) const {
-    return temporary_.file(artifact::index_text(file.payload) + "-" + file.name);
-  }
-
- private:
-  /// Hands on to an Age that outlives it: whether all went well, only its end tells.
-  class Pass final : public artifact::ByteSink {
-   public:
-    Pass(Age& age, std::string name) : age_{&age}, name_{std::move(name)} {}
-    Status write(ByteSpan bytes) override { return age_->write(bytes).context(name_); }
-
-   private:
-    Age* age_;
-    std::string name_;
-  };
-
-  Result<std::unique_ptr<artifact::ByteSink>> begin(const PayloadFile& file) {
-    std::vector<std::string> words{direction_ == Direction::encrypt ? "--encrypt" : "--decrypt"};
-    words.insert(words.end(), options_->keys.begin(), options_->keys.end());
-    PB_TRY(age_, Age::start(std::move(words), path_of(file)));
-    name_ = file.name;
-    return std::unique_ptr<artifact::ByteSink>{std::make_unique<Pass>(*age_, file.name)};
-  }
-
-  Status finish_last() {
-    if (!age_) return Done{};
-    auto finished = age_->finish();
-    age_.reset();
-    return std::move(finished).context(name_);
-  }
-
-  const CryptOptions* options_;
-  Direction direction_;
-  std::vector<bool> chosen_;
-  TemporaryDirectory temporary_;
-  std::unique_ptr<Age> age_;
-  std::string name_;
-};
 
 Result<json> meta_data_of(const artifact::PayloadSpec& payload) {
   if (payload.meta_data.empty()) return json::object();
@@ -146,11 +85,12 @@ Result<json> meta_data_of(const artifact::PayloadSpec& payload) {
   return document;
 }
 
-Status mark_encrypted(artifact::PayloadSpec& payload, const json& sizes) {
+Status mark_encrypted(artifact::PayloadSpec& payload, const json& sizes, bool compressed) {
   PB_TRY(json document, meta_data_of(payload));
   if (document.contains(kKey))
     return refuse(std::string{"meta-data has a key '"} + kKey + "' already");
   document[kKey] = json{{kSizes, sizes}};
+  if (compressed) document[kKey][kCompression] = "zstd";
   payload.meta_data = document.dump();
   *payload.type += kSuffix;
   return Done{};
@@ -210,8 +150,9 @@ Result<artifact::Change> change_for(const artifact::Contents& contents, const Pa
   if (sizes.empty()) return refuse("what was chosen has no files");
   for (const auto& [index, of_files] : sizes) {
     auto& payload = change.header->payloads[index];
-    auto marked = direction == Direction::encrypt ? mark_encrypted(payload, of_files)
-                                                  : mark_plain(payload, of_files);
+    auto marked = direction == Direction::encrypt
+                      ? mark_encrypted(payload, of_files, passage.compressed(index))
+                      : mark_plain(payload, of_files);
     if (!marked) return std::move(marked).error().context("payload " + artifact::index_text(index));
   }
   if (direction == Direction::encrypt && all_is_ciphertext(contents, passage))
@@ -219,23 +160,45 @@ Result<artifact::Change> change_for(const artifact::Contents& contents, const Pa
   return change;
 }
 
-Result<std::vector<bool>> chosen_in(const CryptOptions& options, Direction direction) {
+bool says_compressed(const artifact::PayloadHeader& payload) {
+  const auto document = json::parse(payload.meta_data, nullptr, false);
+  return document.is_object() && document.contains(kKey) && document[kKey].is_object() &&
+         document[kKey].contains(kCompression);
+}
+
+Result<std::vector<PassageOf>> chosen_in(const CryptOptions& options, Direction direction) {
   PB_TRY(os::FdSource source, open_artifact(options.artifact));
   auto reader = artifact::Reader::open(source, {});
   if (!reader) return std::move(reader).error();
   PB_TRY(auto chosen, choose(reader->header(), options, direction));
-  if (std::find(chosen.begin(), chosen.end(), true) == chosen.end())
+  if (std::none_of(chosen.begin(), chosen.end(), [](const PassageOf& of) { return of.chosen; }))
     return refuse(direction == Direction::encrypt ? "there is nothing to encrypt in it"
                                                   : "no payload of it is encrypted");
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    chosen[i].compressed = direction == Direction::encrypt
+                               ? options.compression != "none"
+                               : says_compressed(reader->header().payloads[i]);
+  }
   return chosen;
+}
+
+Result<artifact::CompressionSettings> compression_in(const CryptOptions& options) {
+  PB_TRY(auto compression, parse_compression(options.compression));
+  if (compression.kind == artifact::Compression::zstd ||
+      compression.kind == artifact::Compression::none)
+    return compression;
+  return refuse("--compression \"" + options.compression +
+                "\": what is encrypted is compressed with zstd, or not at all (none)");
 }
 
 Status pass(const Call& call, const CryptOptions& options, Direction direction) {
   if (options.artifact == "-") return refuse("an artifact from standard input cannot be changed");
-  PB_TRY(auto chosen, chosen_in(options, direction).context(options.artifact));
+  PassageSettings settings{direction, options.keys, {}, {}};
+  PB_TRY(settings.compression, compression_in(options));
+  PB_TRY(settings.payloads, chosen_in(options, direction).context(options.artifact));
   PB_TRY(auto temporary, TemporaryDirectory::make(options.temporary));
-  Passage passage{options, direction, std::move(chosen), std::move(temporary)};
-  PB_TRY(const auto contents, passage.read());
+  Passage passage{std::move(settings), std::move(temporary)};
+  PB_TRY(const auto contents, passage.read(options.artifact));
   PB_TRY(auto change, change_for(contents, passage, direction).context(options.artifact));
   return apply_change(call, options.artifact, contents, std::move(change), options.change);
 }
@@ -281,6 +244,10 @@ int encrypt(const Call& call) {
                  "Who is to decrypt it: age1..., of age-keygen", "RECIPIENT");
   add_key_option(app, options, "-R,--recipients-file", "--recipients-file",
                  "A file with one of them in a line", "FILE");
+  app.add_option("--compression", options.compression,
+                 "Of the files, before they are encrypted: none, zstd[:1-19]")
+      ->type_name("HOW")
+      ->capture_default_str();
   add_common_options(app, options);
   if (const auto code = parse(app, call,
                               "  " + program_name(call.face) +

@@ -9,8 +9,8 @@
 
 #include "patchbay/fd.hpp"
 #include "sdk/chunks/chunk_reader.hpp"
-#include "sdk/chunks/chunk_zstd.hpp"
 #include "sdk/slot/sha256.hpp"
+#include "sdk/zstd/frames.hpp"
 
 namespace patchbay::chunks {
 namespace {
@@ -70,7 +70,7 @@ class NewPack {
 /// Chunks, each compressed once.
 class Packer {
  public:
-  Packer(ChunkZstd zstd, NewPack pack, const CutRules& rules)
+  Packer(zstd::Frames zstd, NewPack pack, const CutRules& rules)
       : zstd_{std::move(zstd)}, pack_{std::move(pack)} {
     packed_.index.rules = rules;
   }
@@ -99,7 +99,7 @@ class Packer {
   }
 
  private:
-  ChunkZstd zstd_;
+  zstd::Frames zstd_;
   NewPack pack_;
   slot::Sha256 image_;
   std::map<ChunkSum, std::size_t> first_;
@@ -110,7 +110,7 @@ class Packer {
 
 Result<Packed> write_pack(const std::string& image, const std::string& pack,
                           const CutRules& rules) {
-  PATCHBAY_TRY(auto zstd, ChunkZstd::load());
+  PATCHBAY_TRY(auto zstd, zstd::Frames::load());
   PATCHBAY_TRY(const auto fd, open_file(image, O_RDONLY));
   PATCHBAY_TRY(auto made, NewPack::create(pack));
   Packer packer{std::move(zstd), std::move(made), rules};

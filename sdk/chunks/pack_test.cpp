@@ -7,8 +7,8 @@
 #include <random>
 #include <set>
 
-#include "sdk/chunks/chunk_zstd.hpp"
 #include "sdk/slot/sha256.hpp"
+#include "sdk/zstd/frames.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace patchbay::chunks {
@@ -36,7 +36,7 @@ class Pack : public ::testing::Test {
   }
   std::string unpacked(const Index& index) {
     const auto pack = read_text(directory_ / "pack");
-    auto zstd = ChunkZstd::load();
+    auto zstd = zstd::Frames::load();
     std::string image;
     for (const auto& chunk : index.chunks) {
       std::vector<std::byte> bytes(chunk.size);
@@ -100,7 +100,7 @@ TEST_F(Pack, GivenNoPlaceForThePack_WhenPacked_ThenItSaysWhich) {
 }
 
 TEST_F(Pack, GivenBytesThatAreNoChunk_WhenDecompressed_ThenRefused) {
-  auto zstd = ChunkZstd::load();
+  auto zstd = zstd::Frames::load();
   ASSERT_TRUE(zstd);
   std::vector<std::byte> chunk(1000);
   const auto good = zstd->compress(chunk, 3);

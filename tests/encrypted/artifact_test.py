@@ -21,10 +21,15 @@ class Case(tool.Case):
         self.recipient = sealed.make_identity(self.path("device.agekey"))
 
     def decrypted(self, path, index=0, key="device.agekey"):
-        """The files of a payload, decrypted by age itself."""
-        return {name: subprocess.run(["age", "--decrypt", "--identity", self.path(key)], input=content, check=True,
-                                     stdout=subprocess.PIPE).stdout
-                for name, (_, content) in self.payload_files(self.path(path), index).items()}
+        """The files of a payload, decrypted by age itself and decompressed by zstd."""
+        steps = [["age", "--decrypt", "--identity", self.path(key)]]
+        if "compression" in self.read(path)["payloads"][index]["meta_data"]["encrypted"]:
+            steps.append(["zstd", "-dcq"])
+        files = {name: content for name, (_, content) in self.payload_files(self.path(path), index).items()}
+        for step in steps:
+            files = {name: subprocess.run(step, input=content, check=True, stdout=subprocess.PIPE).stdout
+                     for name, content in files.items()}
+        return files
 
 
 class Encrypt(Case):
@@ -41,7 +46,8 @@ class Encrypt(Case):
         before, after = self.read("plain.mender"), self.read("out.mender")
         old, new = before["payloads"][0], after["payloads"][0]
         self.assertEqual((new["type"], new["meta_data"]),
-                         ("files.encrypted", {"k": 1, "encrypted": {"sizes": {"a.txt": 6, "empty": 0, "large": 200000}}}))
+                         ("files.encrypted", {"k": 1, "encrypted": {"sizes": {"a.txt": 6, "empty": 0, "large": 200000},
+                                                                    "compression": "zstd"}}))
         for key in ("provides", "depends", "clears_provides"):
             self.assertEqual(new.get(key), old.get(key), key)
         self.assertEqual([file["name"] for file in new["files"]], [name for name, _ in self.FILES])
@@ -70,9 +76,21 @@ class Encrypt(Case):
     def test_several_recipients(self):
         second, third = (sealed.make_identity(self.path(name)) for name in ("second", "third"))
         self.file("recipients", "# the fleet\n%s\n%s\n" % (second, third))
-        self.own("encrypt", "-r", self.recipient, "-R", "recipients", "plain.mender")
+        self.own("encrypt", "--recipient", self.recipient, "--recipients-file", "recipients", "plain.mender")
         for key in ("device.agekey", "second", "third"):
             self.assertEqual(self.decrypted("plain.mender", key=key), dict(self.FILES), key)
+
+    def test_compression_comes_before_encryption(self):
+        self.artifact("plain.mender", [payload("files", [("zeros", bytes(1 << 20))])])
+        size = lambda: os.path.getsize(self.path("out.mender"))  # noqa: E731
+        self.own(*self.encrypt, "--compression", "zstd:19")
+        self.assertLess(size(), 20000)
+        self.own(*self.encrypt, "--compression", "none")
+        self.assertGreater(size(), 1 << 20)
+        self.assertNotIn("compression", self.read("out.mender")["payloads"][0]["meta_data"]["encrypted"])
+        self.assertEqual(self.decrypted("out.mender"), {"zeros": bytes(1 << 20)})
+        self.refused(*self.encrypt, "--compression", "gzip", says='"gzip": what is encrypted is compressed with zstd, or not at all')
+        self.refused(*self.encrypt, "--compression", "zstd:99", says="the level is from 1 to 19")
 
     def test_ciphertext_is_not_compressed(self):
         self.own("modify", "--compression", "gzip", "plain.mender")
@@ -133,7 +151,7 @@ class Encrypt(Case):
 
     def test_memory_does_not_grow_with_the_payload(self):
         used = []
-        for size in (8 << 20, 160 << 20):
+        for size in (64 << 20, 256 << 20):  # both fill the compressor's threads
             with open(self.path("zeros"), "wb") as file:
                 file.truncate(size)
             self.own("write", "module-image", "-T", "files", "-n", "r", "-t", "board", "--compression", "none", "-f", "zeros",

@@ -47,6 +47,12 @@ esac""" % (self.kept, sizes))
             self.assertEqual(self.read(name), content, name)
         self.assertEqual(self.read(".lines").decode().splitlines(), ["Download streams/" + name for name, _ in self.files])
 
+    def test_compressed(self):
+        files = self.files + [("zeros", bytes(9000000))]
+        self.install(self.sealed("probe", files, pack=sealed.compress))
+        for name, content in files:
+            self.assertEqual(self.read(name), content, name)
+
     def test_plain_sizes_are_announced(self):
         self.reads("Yes")
         self.install(self.sealed("probe", self.files))

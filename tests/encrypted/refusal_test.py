@@ -142,6 +142,20 @@ class Ciphertext(sealed.Case):
             self.refused_each_way(self.sealed("probe", FILES, sizes={"a": size}), says=says)
         self.assertEqual(self.ends_seen(), [])
 
+    def test_compressed_otherwise_than_announced(self):
+        large = [("a", bytes(5000000))]
+        cut = lambda content: sealed.compress(content)[:-1]  # noqa: E731
+        for sealed_payload, says in ((self.sealed("probe", large, pack=cut), "cut off"),
+                                     (self.sealed("probe", large, pack=lambda content: content), "zstd: "),
+                                     (self.sealed("probe", large, sizes={"a": 4999999}, pack=sealed.compress), "more than the 4999999"),
+                                     (self.sealed("probe", large, sizes={"a": 5000001}, pack=sealed.compress), "instead of the 5000001")):
+            with self.subTest(says):
+                self.refused_each_way(sealed_payload, says=["decrypt a: ", says])
+        odd = self.sealed("probe", large, pack=sealed.compress)
+        odd["meta"]["encrypted"]["compression"] = "lz4"
+        self.refused_each_way(odd, says='compression has to be "zstd"')
+        self.assertEqual(self.ends_seen(), [])
+
     def test_files_that_are_not_announced(self):
         one = self.sealed("probe", FILES)
         del one["meta"]["encrypted"]["sizes"]["b"]

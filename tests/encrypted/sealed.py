@@ -23,6 +23,11 @@ def encrypt(content, *recipients):
     return subprocess.run(["age", *words], input=content, check=True, stdout=subprocess.PIPE).stdout
 
 
+def compress(content):
+    scenario.need("zstd")
+    return subprocess.run(["zstd", "-q"], input=content, check=True, stdout=subprocess.PIPE).stdout
+
+
 class Case(scenario.Scenario):
     """A device whose modules, but for the real `modules`, are probes; `.encrypted` for each."""
 
@@ -36,12 +41,13 @@ class Case(scenario.Scenario):
         for name in os.listdir(self.device.module_dir):
             os.symlink(MODULE, os.path.join(self.device.module_dir, name + ".encrypted"))
 
-    def sealed(self, kind, files, meta=None, sizes=None, recipients=None, **more):
-        """The payload of the type `kind`, encrypted. `sizes` says what is not so."""
-        said = {name: len(content) for name, content in files}
-        said.update(sizes or {})
-        ciphertext = [(name, encrypt(content, *(recipients or [self.recipient]))) for name, content in files]
-        return scenario.payload(kind + ".encrypted", ciphertext, meta={**(meta or {}), "encrypted": {"sizes": said}}, **more)
+    def sealed(self, kind, files, meta=None, sizes=None, recipients=None, pack=None, **more):
+        """The payload of the type `kind`, encrypted. `sizes` says what is not so; `pack` is what compresses."""
+        sizes = {**{name: len(content) for name, content in files}, **(sizes or {})}
+        said = {"sizes": sizes, "compression": "zstd"} if pack else {"sizes": sizes}
+        ciphertext = [(name, encrypt(pack(content) if pack else content, *(recipients or [self.recipient])))
+                      for name, content in files]
+        return scenario.payload(kind + ".encrypted", ciphertext, meta={**(meta or {}), "encrypted": said}, **more)
 
     def settings(self, text):
         self.device.write("etc/encrypted.json", text)
