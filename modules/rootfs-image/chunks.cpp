@@ -23,6 +23,18 @@ using module::Status;
 
 constexpr std::size_t kPiece = 64UL * 1024;
 
+PackPlace place_of(const ChunksRequest& request, std::uint64_t size, const Settings& settings) {
+  PackPlace place{.url = request.url,
+                  .size = size,
+                  .server_certificate = settings.server_certificate,
+                  .patience = std::chrono::seconds{settings.fetch_timeout_s}};
+  // A key in hardware is for the client's own server.
+  if (settings.client_key.empty() || settings.client_key.starts_with("pkcs11:")) return place;
+  place.client_certificate = settings.client_certificate;
+  place.client_key = settings.client_key;
+  return place;
+}
+
 /// Puts the image together, chunk by chunk.
 class Assembly {
  public:
@@ -151,13 +163,8 @@ Result<ChunkedImage> chunked_image(const slot::SlotDevice& old, const slot::Slot
                                    std::function<void(const std::string& line)> log) {
   PATCHBAY_TRY(auto parsed, chunks::parse_index(index, request.to.size));
   PATCHBAY_TRY(auto plan, plan_chunks(parsed, old, target));
-  PackPlace place{.url = request.url,
-                  .size = parsed.pack_size,
-                  .server_certificate = settings.server_certificate,
-                  .client_certificate = settings.client_certificate,
-                  .client_key = settings.client_key,
-                  .patience = std::chrono::seconds{settings.fetch_timeout_s}};
-  PATCHBAY_TRY(auto fetcher, PackFetcher::create(std::move(place), plan.parts, std::move(log)));
+  PATCHBAY_TRY(auto fetcher, PackFetcher::create(place_of(request, parsed.pack_size, settings),
+                                                 std::move(plan.parts), std::move(log)));
   PATCHBAY_TRY(auto old_image, OldImage::open(old, old.size));
   std::optional<OldImage> target_image;
   if (plan.takes_from_target()) {

@@ -53,7 +53,8 @@ class PackFetching : public ::testing::Test {
       const auto bytes = fetcher->next();
       if (!bytes) return bytes.error().message();
       const std::string came{reinterpret_cast<const char*>(bytes->data()), bytes->size()};
-      if (came != pack_.substr(part.at, part.size)) return "other bytes came";
+      if (came != pack_.substr(static_cast<std::size_t>(part.at), part.size))
+        return "other bytes came";
     }
     return "";
   }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "core/fetch/tls_test_support.hpp"
+#include "modules/rootfs-image/chunks_rig.hpp"
 #include "modules/rootfs-image/pack_fetcher.hpp"
 #include "tests/support/http_server.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -110,6 +111,68 @@ TEST_F(PackTls, GivenServerThatWantsACertificate_ThenItGetsThatOfTheDevice) {
   known.client_key = client / "key.pem";
   EXPECT_EQ(fetch(known), "111111");
   EXPECT_THAT(fetch(place()), HasSubstr("fetch bytes 0-1"));
+}
+
+// Serves the file of the second argument.
+constexpr const char* kFileServer = R"py(
+import http.server, re, ssl, sys
+directory = sys.argv[1]
+pack = open(sys.argv[2], "rb").read()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"]).groups())
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(pack)}")
+        self.send_header("Content-Length", str(last + 1 - first))
+        self.end_headers()
+        self.wfile.write(pack[first:last + 1])
+    def log_message(self, *arguments):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(directory + "/cert.pem", directory + "/key.pem")
+context.verify_mode = ssl.CERT_REQUIRED
+context.load_verify_locations(directory + "/cert.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+)py";
+
+class RootfsChunksTls : public testing::ChunksRig {
+ protected:
+  void SetUp() override {
+    if (!can_serve_tls()) GTEST_SKIP() << kNoTls;
+    ChunksRig::SetUp();
+    if (IsSkipped()) return;
+    make_certificate(directory_.path(), "IP:127.0.0.1");
+    testing::write_text(directory_ / "pack", pack_);
+    server_tls_.emplace(kFileServer, directory_.path(),
+                        std::vector<std::string>{directory_ / "pack"});
+    describe(server_tls_->url() + "/release-2.pack");
+  }
+  /// mender.conf, with more in it.
+  void client_settings(const std::string& more) {
+    testing::write_text(*board_ / "etc/mender.conf", R"({"RootfsPartA": ")" + board_->a() +
+                                                         R"(", "RootfsPartB": ")" + board_->b() +
+                                                         "\"" + more + "}");
+  }
+
+  TempDir directory_;
+  std::optional<TlsServer> server_tls_;
+};
+
+TEST_F(RootfsChunksTls, GivenCertificatesOfTheClient_ThenTheServerOfThePackGetsThem) {
+  const std::string certificate = "\"" + (directory_ / "cert.pem") + "\"";
+  EXPECT_THAT(fails(), HasSubstr("certificate"));
+  client_settings(R"(, "ServerCertificate": )" + certificate);
+  EXPECT_THAT(fails(), HasSubstr("fetch bytes"));
+  client_settings(R"(, "serverCertificate": )" + certificate +
+                  R"(, "HttpsClient": {"Certificate": )" + certificate + R"(, "Key": ")" +
+                  (directory_ / "key.pem") + "\"}");
+
+  board_->install(index_);
+
+  EXPECT_TRUE(board_->content('B') == fresh_);
 }
 
 TEST_F(PackTls, GivenARedirectFromHttpToHttps_ThenItIsFollowed) {

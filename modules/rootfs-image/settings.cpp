@@ -108,16 +108,26 @@ constexpr std::array kTexts{Key{"RootfsPartA", &Settings::part_a},
                             Key{"FwEnvConfig", &Settings::fw_env_config},
                             Key{"BootCommand", &Settings::boot_command},
                             Key{"EfiVariablesDirectory", &Settings::efi_variables},
-                            Key{"RootDirectory", &Settings::root_directory},
-                            Key{"ServerCertificate", &Settings::server_certificate},
-                            Key{"ClientCertificate", &Settings::client_certificate},
-                            Key{"ClientKey", &Settings::client_key}};
+                            Key{"RootDirectory", &Settings::root_directory}};
+// Of no use on the way back, so not in the record of an update: what runs then may not know them.
+constexpr std::array kFetchTexts{Key{"ServerCertificate", &Settings::server_certificate},
+                                 Key{"ClientCertificate", &Settings::client_certificate},
+                                 Key{"ClientKey", &Settings::client_key}};
+
+template <std::size_t Count>
+const Key* find_key(const std::array<Key, Count>& keys, const std::string& name) {
+  for (const auto& known : keys) {
+    if (name == known.name) return &known;
+  }
+  return nullptr;
+}
 
 Status take_own(Settings& settings, const std::string& path, const std::string& key,
                 const json& value) {
-  for (const auto& known : kTexts) {
-    if (key != known.name) continue;
-    PATCHBAY_TRY(settings.*known.text, text_of(path, key, value));
+  const auto* known = find_key(kTexts, key);
+  if (known == nullptr) known = find_key(kFetchTexts, key);
+  if (known != nullptr) {
+    PATCHBAY_TRY(settings.*known->text, text_of(path, key, value));
     return Done{};
   }
   if (key == "AllowRegularFiles") {

@@ -40,7 +40,8 @@ class Pack : public ::testing::Test {
     std::string image;
     for (const auto& chunk : index.chunks) {
       std::vector<std::byte> bytes(chunk.size);
-      const auto stored = std::as_bytes(std::span{pack}).subspan(chunk.at, chunk.stored);
+      const auto stored =
+          std::as_bytes(std::span{pack}).subspan(static_cast<std::size_t>(chunk.at), chunk.stored);
       EXPECT_TRUE(zstd->decompress(stored, bytes));
       EXPECT_EQ(*sum_of(bytes), chunk.sum);
       image.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
