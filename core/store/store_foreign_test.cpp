@@ -95,12 +95,14 @@ TEST_P(StoreOf, GivenAnyByteOfItsStructureFlipped_WhenOpened_ThenNeverACrash) {
 }
 
 TEST_P(StoreOf, GivenAnotherCannotBeMade_WhenWritten_ThenItStaysAsItWas) {
-  const bool foreign = GetParam() != std::to_string(8 * sizeof(void*));
-  if (!foreign) return;  // needs no other
   const std::string before = read_text(file_);
   std::filesystem::create_directories(file_ + ".new/in-its-way");
-  EXPECT_THAT(Store::open(dir_.path(), Access::read_write),
-              FailsWith(ErrorCode::invalid_input, HasSubstr("mender-store.new")));
+  const auto store = Store::open(dir_.path(), Access::read_write);
+  if (GetParam() == std::to_string(8 * sizeof(void*))) {
+    EXPECT_THAT(store, IsOk()) << "needs no other";
+  } else {
+    EXPECT_THAT(store, FailsWith(ErrorCode::invalid_input, HasSubstr("mender-store.new")));
+  }
   EXPECT_EQ(read_text(file_), before);
 }
 
