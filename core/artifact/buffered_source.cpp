@@ -25,6 +25,12 @@ Result<std::size_t> BufferedSource::read(std::span<std::byte> out) {
   return count;
 }
 
+Status BufferedSource::skip(std::uint64_t count) {
+  const auto here = std::min<std::uint64_t>(count, end_ - begin_);
+  consume(static_cast<std::size_t>(here));
+  return count == here ? Status{Done{}} : source_.skip(count - here);
+}
+
 void BufferedSource::consume(std::size_t count) {
   assert(count <= end_ - begin_);
   begin_ += count;

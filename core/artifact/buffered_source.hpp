@@ -13,6 +13,7 @@ class BufferedSource final : public ViewSource {
   BufferedSource(ByteSource& source, std::size_t capacity);
 
   Result<std::size_t> read(std::span<std::byte> out) override;
+  Status skip(std::uint64_t count) override;
   Result<ByteSpan> peek() override { return peek_at_least(1); }
   void consume(std::size_t count) override;
 

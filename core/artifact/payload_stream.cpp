@@ -72,6 +72,10 @@ Result<ByteSpan> PayloadStream::read() {
   return ByteSpan{};
 }
 
+Status PayloadStream::stop() {
+  return ring_->stop();
+}
+
 Status PayloadStream::finish() {
   PB_CHECK(tar_->finish());
   for (const auto& [name, digest] : input_.files) {

@@ -34,6 +34,9 @@ class PayloadStream {
   Result<std::optional<PayloadFile>> next_file();
   /// As Reader::read().
   Result<ByteSpan> read();
+  /// Ends what reads the archive ahead. Fails if that has met an error: the archive cannot be gone
+  /// on with then. Nothing else may be called afterwards.
+  Status stop();
 
  private:
   explicit PayloadStream(PayloadInput input);

@@ -59,8 +59,10 @@ struct Reader::State {
   [[nodiscard]] bool at(std::string_view name) const { return entry && entry->name == name; }
   [[nodiscard]] Error unexpected(std::string_view wanted) const;
 
+  Status expect(std::size_t wanted) const;
   Status begin_payload();
   Result<std::optional<PayloadFile>> next_file();
+  Status skip_payload();
   Status finish();
 
   Limits limits;
@@ -233,6 +235,12 @@ Status Reader::State::check_payloads() const {
 
 // ------------------------------------------------------------------ payloads
 
+Status Reader::State::expect(std::size_t wanted) const {
+  if (wanted == payload && wanted < header.payloads.size()) return Done{};
+  return Error{ErrorCode::internal, "payload " + index_text(wanted) + " asked for while payload " +
+                                        index_text(payload) + " is due"};
+}
+
 /// Starts the stream of the current payload, unless that has no data entry and needs none.
 Status Reader::State::begin_payload() {
   if (!entry) PB_CHECK(advance());
@@ -262,6 +270,18 @@ Result<std::optional<PayloadFile>> Reader::State::next_file() {
   }
   ++payload;
   return std::optional<PayloadFile>{};
+}
+
+Status Reader::State::skip_payload() {
+  if (!stream) PB_CHECK(begin_payload());
+  if (stream) {
+    PB_CHECK(stream->stop().context(entry->name));
+    stream.reset();
+    PB_CHECK(archive.skip_body());
+    entry.reset();
+  }
+  ++payload;
+  return Done{};
 }
 
 Status Reader::State::finish() {
@@ -305,12 +325,14 @@ const std::vector<std::string>& Reader::entries() const {
 
 Result<std::optional<PayloadFile>> Reader::next_file(std::size_t payload) {
   if (payload < state_->payload) return std::optional<PayloadFile>{};
-  if (payload > state_->payload || payload >= state_->header.payloads.size()) {
-    return Error{ErrorCode::internal, "payload " + index_text(payload) +
-                                          " asked for while payload " +
-                                          index_text(state_->payload) + " is due"};
-  }
+  PB_CHECK(state_->expect(payload));
   return state_->next_file();
+}
+
+Status Reader::skip(std::size_t payload) {
+  if (payload < state_->payload) return Done{};
+  PB_CHECK(state_->expect(payload));
+  return state_->skip_payload();
 }
 
 Result<ByteSpan> Reader::read() {

@@ -69,6 +69,11 @@ class Reader {
   /// only reported when size and SHA-256 have been found right; otherwise the error is `integrity`.
   Result<ByteSpan> read();
 
+  /// Leaves out what is left of payload `payload`, unread and unverified, for a device that has it
+  /// already; next_file() has nothing more of it then. From a source that can leave bytes out, they
+  /// are not even transferred.
+  Status skip(std::size_t payload);
+
   /// Call after the last payload: verifies that the archive ends as it must and that nothing the
   /// manifest lists is missing. Nothing of a payload may be installed before this has succeeded.
   Status finish();

@@ -30,12 +30,17 @@ void Ring::allocate_the_rest() {
 }
 
 Ring::~Ring() {
+  static_cast<void>(stop());
+}
+
+Status Ring::stop() {
   {
     const std::scoped_lock lock{mutex_};
     stop_ = true;
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+  return error_ ? Status{*error_} : Status{Done{}};
 }
 
 void Ring::produce() {

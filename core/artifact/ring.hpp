@@ -28,6 +28,10 @@ class Ring final : public ViewSource {
   /// From now on `producer` belongs to the ring and must outlive it.
   static Result<std::unique_ptr<Ring>> start(ByteSource& producer);
 
+  /// Ends reading ahead, before its end if need be. The error of the producer, if there was one.
+  /// Only to be destroyed afterwards.
+  Status stop();
+
   /// Stops the thread and waits for it; a read() of the producer that is under way is not
   /// interrupted.
   ~Ring() override;

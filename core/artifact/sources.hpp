@@ -36,6 +36,11 @@ class CountingSource final : public ByteSource {
     count_.fetch_add(count, std::memory_order_relaxed);
     return count;
   }
+  Status skip(std::uint64_t count) override {
+    PB_CHECK(source_.skip(count));
+    count_.fetch_add(count, std::memory_order_relaxed);
+    return Done{};
+  }
   [[nodiscard]] std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }
 
  private:

@@ -154,6 +154,14 @@ Result<std::size_t> TarReader::read(std::span<std::byte> out) {
   return count;
 }
 
+Status TarReader::skip_body() {
+  release_view();
+  PB_CHECK(source_.skip(body_left_).context("inside \"" + printable(current_) + "\""));
+  position_ += body_left_;
+  body_left_ = 0;
+  return Done{};
+}
+
 Result<std::string> TarReader::read_text(std::size_t limit) {
   if (body_left_ > limit) {
     return invalid("\"" + printable(current_) + "\" has " + std::to_string(body_left_) +

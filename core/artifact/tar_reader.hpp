@@ -43,6 +43,9 @@ class TarReader {
   /// The same, copied; 0 at the end of the body.
   Result<std::size_t> read(std::span<std::byte> out);
 
+  /// Goes to the end of the current body without looking at the rest of it.
+  Status skip_body();
+
   /// The rest of the current body as text; more than `limit` bytes is an error.
   Result<std::string> read_text(std::size_t limit);
 

@@ -189,6 +189,17 @@ Result<std::size_t> FdSource::read(std::span<std::byte> buffer) {
   }
 }
 
+Status FdSource::skip(std::uint64_t count) {
+  const auto all = size();
+  const auto at = ::lseek(fd_.get(), 0, SEEK_CUR);
+  if (!all || at < 0) return ByteSource::skip(count);
+  const auto left = *all - std::min(*all, static_cast<std::uint64_t>(at));
+  if (count > left) return ends_early(count - left).context(name_);
+  if (::lseek(fd_.get(), static_cast<off_t>(count), SEEK_CUR) < 0)
+    return last_error("seek " + name_);
+  return Done{};
+}
+
 std::optional<std::uint64_t> FdSource::size() const {
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;

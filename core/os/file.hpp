@@ -104,6 +104,8 @@ class FdSource final : public ByteSource {
   /// `name` is what errors call it ("update.mender", "standard input").
   FdSource(UniqueFd fd, std::string name);
   Result<std::size_t> read(std::span<std::byte> buffer) override;
+  /// Moves the place in a regular file; reads on in a pipe.
+  Status skip(std::uint64_t count) override;
   /// Size of a regular file; nothing for a pipe.
   [[nodiscard]] std::optional<std::uint64_t> size() const override;
 

@@ -341,6 +341,31 @@ TEST_F(Source, GivenPipe_WhenRead_ThenBytesComeAndSizeIsUnknown) {
   EXPECT_EQ(drain(source), "through the pipe");
 }
 
+TEST_F(Source, GivenFile_WhenSkipped_ThenReadingGoesOnBehindIt) {
+  write_text(dir_ / "f", "some twenty bytes...");
+  FdSource source{*open_file(dir_ / "f", O_RDONLY), "f"};
+
+  ASSERT_THAT(source.skip(5), IsOk());
+  ASSERT_THAT(source.skip(0), IsOk());
+
+  EXPECT_EQ(drain(source), "twenty bytes...");
+  EXPECT_THAT(source.skip(3),
+              FailsWith(ErrorCode::invalid_input, HasSubstr("f: truncated: it ends 3 bytes")));
+}
+
+TEST_F(Source, GivenPipe_WhenSkipped_ThenReadingGoesOnBehindIt) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  FdSource source{UniqueFd{ends[0]}, "pipe"};
+  ASSERT_EQ(::write(ends[1], "through the pipe", 16), 16);
+  ::close(ends[1]);
+
+  ASSERT_THAT(source.skip(8), IsOk());
+
+  EXPECT_EQ(drain(source), "the pipe");
+  EXPECT_THAT(source.skip(1), FailsWith(ErrorCode::invalid_input, HasSubstr("truncated")));
+}
+
 TEST_F(Source, GivenDirectory_WhenRead_ThenTheErrorNamesIt) {
   FdSource source{*open_file(dir_.path(), O_RDONLY), "update.mender"};
   std::array<std::byte, 7> buffer{};
