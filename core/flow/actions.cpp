@@ -24,6 +24,8 @@ class ReaderSource final : public host::PayloadSource {
     return reader_.read();
   }
 
+  Status skip() override { return reader_.skip(payload_); }
+
  private:
   artifact::Reader& reader_;
   std::size_t payload_;

@@ -36,7 +36,7 @@ Status make_pipes(const os::Directory& tree, const std::string& stream) {
 /// One Download call, from its start to the end of its process.
 class Session {
  public:
-  enum class Outcome { streamed, not_wanted };
+  enum class Outcome { streamed, not_wanted, skipped };
 
   static Result<Session> start(const CallContext& context, Call call, const os::Directory& tree,
                                TimedSource& source);
@@ -57,6 +57,7 @@ class Session {
         process_{std::move(process)},
         ticker_{std::move(ticker)} {}
 
+  Result<Outcome> converse();
   Result<Outcome> not_asked();
   Status serve_streams();
   Status announce(const PayloadSource::File& file, const std::string& name);
@@ -65,6 +66,7 @@ class Session {
   Status feed(const PayloadSource::File& file, const std::string& name);
   Status write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name);
   Status await_end();
+  Status reap();
 
   Result<UniqueFd> await_reader(const std::string& name, const std::string& where);
   Result<std::optional<UniqueFd>> look(const std::string& name);
@@ -84,7 +86,8 @@ class Session {
   UniqueFd next_;    // stream-next, when the module waits for our line
   UniqueFd stream_;  // the stream that the module reads
   std::uint64_t written_ = 0;
-  bool reaped_ = false;
+  std::optional<os::Exit> exit_;  ///< once the process is reaped
+  bool left_early_ = false;       ///< it has stopped reading, of its own will
 };
 
 Result<Session> Session::start(const CallContext& context, Call call, const os::Directory& tree,
@@ -96,6 +99,13 @@ Result<Session> Session::start(const CallContext& context, Call call, const os::
 }
 
 Result<Session::Outcome> Session::run() {
+  auto outcome = converse();
+  if (outcome || !left_early_ || !process_.skip_said()) return outcome;
+  PB_CHECK(await_end());
+  return Outcome::skipped;
+}
+
+Result<Session::Outcome> Session::converse() {
   ticker_.restart();
   for (;;) {
     PB_TRY(auto reader, look(kStreamNext));
@@ -113,10 +123,9 @@ Result<Session::Outcome> Session::run() {
 }
 
 Result<Session::Outcome> Session::not_asked() {
-  reaped_ = true;
-  PB_TRY(const auto exit, process_.finish());
-  if (!exit.success()) return process_.failure(exit);
-  return Outcome::not_wanted;
+  PB_CHECK(reap());
+  if (!exit_->success()) return process_.failure(*exit_);
+  return process_.skip_said() ? Outcome::skipped : Outcome::not_wanted;
 }
 
 Status Session::serve_streams() {
@@ -242,25 +251,30 @@ Status Session::write(ByteSpan bytes, const PayloadSource::File& file, const std
 }
 
 Status Session::await_end() {
-  static constexpr std::string_view kWhere = "after it had got everything";
-  reaped_ = true;
-  PB_TRY(const auto exit, process_.finish());
-  if (exit.kind == os::Exit::Kind::timeout) return late(kWhere);
-  if (!exit.success()) return process_.failure(exit, kWhere);
+  const std::string_view where = left_early_ ? "after it had said that the device has the payload"
+                                             : "after it had got everything";
+  PB_CHECK(reap());
+  if (exit_->kind == os::Exit::Kind::timeout) return late(where);
+  if (!exit_->success()) return process_.failure(*exit_, where);
+  return Done{};
+}
+
+Status Session::reap() {
+  if (exit_) return Done{};
+  exit_ = os::Exit{};  // whatever comes of it: not twice
+  PB_TRY(exit_, process_.finish());
   return Done{};
 }
 
 void Session::abandon() {
   // The failure that brought us here is the one to tell.
-  if (!reaped_) (void)process_.terminate();
-  reaped_ = true;
+  if (!exit_) (void)process_.terminate();
 }
 
 Error Session::exited(std::string_view where) {
-  reaped_ = true;
-  auto exit = process_.finish();
-  if (!exit) return std::move(exit).error();
-  if (!exit->success()) return process_.failure(*exit, where);
+  if (auto reaped = reap(); !reaped) return std::move(reaped).error();
+  if (!exit_->success()) return process_.failure(*exit_, where);
+  left_early_ = true;
   return broke_protocol("exited with success " + std::string{where} +
                         "; it has to read every stream, and stream-next until that is empty");
 }
@@ -268,6 +282,7 @@ Error Session::exited(std::string_view where) {
 Error Session::closed_early(const std::string& name, const std::string& where) {
   const auto wake = process_.wait(-1, 0, Deadline::after(kLastWords));
   if (wake && *wake == Wake::exited) return exited(where);
+  left_early_ = true;
   return broke_protocol("closed " + name + " " + where);
 }
 
@@ -309,7 +324,16 @@ Status run_download(const CallContext& context, Call call, PayloadSource& source
   auto removed = remove_pipes(tree);
   if (!outcome) return std::move(outcome).error();
   PB_CHECK(std::move(removed));
-  if (*outcome == Session::Outcome::not_wanted) return store_files(tree, source);
+  switch (*outcome) {
+    case Session::Outcome::not_wanted:
+      return store_files(tree, source);
+    case Session::Outcome::skipped:
+      context.log->info(context.file.type +
+                        ": the device has the payload already, its bytes are left out");
+      return source.skip();
+    case Session::Outcome::streamed:
+      break;
+  }
   return Done{};
 }
 

@@ -8,7 +8,8 @@
 namespace patchbay::host {
 
 /// Runs Download, or DownloadWithFileSizes, which announces sizes as well, and feeds `source` to
-/// the module; or stores the files when the module did not ask for streams. Whatever happens, the
+/// the module; stores the files when the module did not ask for streams, and leaves out the rest
+/// of them when the module says that the device has the payload already. Whatever happens, the
 /// pipes are gone on return.
 Status run_download(const CallContext& context, Call call, PayloadSource& source);
 

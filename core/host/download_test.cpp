@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <thread>
@@ -9,6 +10,7 @@
 namespace patchbay::host {
 namespace {
 
+using patchbay::testing::FailsWith;
 using patchbay::testing::IsOk;
 using patchbay::testing::read_text;
 using testing::big;
@@ -62,6 +64,81 @@ TEST(Download, GivenNoFiles_WhenTheModuleAsks_ThenTheEndComesAtOnce) {
 
   EXPECT_EQ(probe.left("announced"), "");
   expect_no_pipes(probe);
+}
+
+// How a module in shell leaves the rest out.
+constexpr const char* kSkip = "echo skip >&$PATCHBAY_PROGRESS_FD\n";
+
+class LeavingOut : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(LeavingOut, GivenAModuleThatHasThePayload_WhenItSaysSo_ThenTheRestIsNotSent) {
+  ProbeModule probe{inside_download("[ $PATCHBAY_FEATURES = skip ] || exit 9\n" +
+                                    std::string{GetParam()} + kSkip)};
+  MemorySource source{{{"a", "alpha", {}}, {"big", big(), {}}}};
+
+  EXPECT_THAT(probe.module->download(source), IsOk());
+
+  EXPECT_TRUE(source.skipped());
+  EXPECT_FALSE(source.exhausted());
+  expect_no_pipes(probe);
+  EXPECT_FALSE(std::filesystem::exists(probe.in_tree("files")));
+}
+
+TEST_P(LeavingOut, GivenAModuleThatThenFails_WhenDownloading_ThenTheUpdateFails) {
+  ProbeModule probe{inside_download(std::string{GetParam()} + kSkip + "exit 3")};
+  MemorySource source{{{"a", "alpha", {}}, {"big", big(), {}}}};
+
+  EXPECT_THAT(probe.module->download(source),
+              FailsWith(ErrorCode::module_failed, HasSubstr("exit code 3")));
+
+  EXPECT_FALSE(source.skipped());
+  expect_no_pipes(probe);
+}
+
+std::string how_far(const ::testing::TestParamInfo<const char*>& test) {
+  static constexpr std::array kNames{"BeforeItAsks", "BeforeItOpens", "OnceOpened", "InTheSecond",
+                                     "WhileItIsSent"};
+  return kNames.at(test.index);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Download, LeavingOut,
+    ::testing::Values("", "cat stream-next > /dev/null\n",
+                      "cat stream-next > /dev/null; exec 9< streams/a; exec 9<&-\n",
+                      "cat stream-next; cat streams/a; cat stream-next; head -c 9 streams/big\n",
+                      "cat stream-next; cat streams/a; cat stream-next; exec 9< streams/big\n"
+                      "sleep 0.2\n"),
+    how_far);
+
+TEST(Download, GivenAModuleThatLeavesThePayloadOutAndDoesNotEnd_WhenItsTimeIsOver_ThenItFails) {
+  ProbeModule probe{
+      inside_download(std::string{"exec 9< stream-next; cat <&9 > /dev/null\n"} +
+                      "exec 8< streams/big.img; exec 8<&-\n" + kSkip + "exec sleep 60"),
+      ProbeModule::hasty()};
+  MemorySource source{one_big_file()};
+
+  EXPECT_THAT(probe.module->download(source),
+              FailsWith(ErrorCode::timeout, HasSubstr("after it had said that the device has")));
+
+  EXPECT_FALSE(source.skipped());
+}
+
+TEST(Download, GivenAModuleThatSaysSoAndReadsEverything_WhenDownloading_ThenNothingIsLeftOut) {
+  ProbeModule probe{inside_download(kSkip) + kStreamer};
+  MemorySource source{{{"a", "alpha", {}}}};
+
+  EXPECT_THAT(probe.module->download(source), IsOk());
+
+  EXPECT_FALSE(source.skipped());
+  EXPECT_TRUE(source.exhausted());
+}
+
+TEST(Download, GivenOtherCalls_WhenTheyRun_ThenNothingCanBeLeftOut) {
+  ProbeModule probe{"echo $1 ${PATCHBAY_FEATURES-none} >> $OUT/calls"};
+
+  EXPECT_THAT(probe.module->call(Call::artifact_install), IsOk());
+
+  EXPECT_EQ(probe.left("calls"), "ArtifactInstall none\n");
 }
 
 TEST(Download, GivenAModuleThatDoesNothing_WhenDownloading_ThenFilesAreStored) {

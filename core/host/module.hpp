@@ -30,6 +30,9 @@ class PayloadSource {
   /// The next bytes of the current file, valid until the next call; empty at its end, which is
   /// reported only when the checksum was right.
   virtual Result<ByteSpan> read() = 0;
+  /// Leaves out what has not been read, for a device that has it already. Nothing else is called
+  /// afterwards.
+  virtual Status skip() = 0;
 };
 
 /// What a module reports while it works (progress channel, docs/module-protocol.md).
@@ -56,7 +59,8 @@ class Module {
 
   /// ProvidePayloadFileSizes, then Download or DownloadWithFileSizes with the stream handshake; a
   /// module that exits 0 without opening `stream-next` gets the files stored under `files/`.
-  /// Every file of `source` is consumed and verified before success is returned.
+  /// Every file of `source` is consumed and verified before success is returned; but a module that
+  /// says that the device has the payload already is not given the rest of it.
   virtual Status download(PayloadSource& source) = 0;
 
   /// Ends what serves the calls, if anything still does; the next call starts it anew. An error

@@ -27,6 +27,10 @@ os::Command command_for(const CallContext& context, Call call) {
   return command;
 }
 
+bool may_skip(Call call) {
+  return call == Call::download || call == Call::download_with_file_sizes;
+}
+
 void pass(const ProgressChannel& channel, os::Command& command) {
   command.descriptors.push_back({channel.module_end(), kProgressDescriptor});
   command.environment.push_back(std::string{kProgressVariable} + "=" +
@@ -64,9 +68,12 @@ Result<ModuleCall> ModuleCall::start(const CallContext& context, Call call, Outp
   auto command = command_for(context, call);
   std::optional<ProgressChannel> progress;
   // Questions are answered at once: nothing to report.
-  if (context.progress != nullptr && role == OutputRole::log) {
-    PB_TRY(progress, ProgressChannel::create(*context.progress).context(label(context, call)));
+  if (may_skip(call) || (context.progress != nullptr && role == OutputRole::log)) {
+    PB_TRY(progress, ProgressChannel::create(context.progress).context(label(context, call)));
     pass(*progress, command);
+  }
+  if (may_skip(call)) {
+    command.environment.push_back(std::string{kFeaturesVariable} + "=" + std::string{kFeatures});
   }
   auto output = std::make_unique<OutputLog>(context.file.type, to_string(call), role, *context.log);
   auto sink = [log = output.get()](os::Stream stream, std::string_view text) {

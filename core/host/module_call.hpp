@@ -43,6 +43,10 @@ class ModuleCall {
   /// SIGTERM, grace, SIGKILL.
   Result<os::Exit> terminate();
 
+  /// Whether it has said, as far as any of these functions has listened, that it needs no more of
+  /// the payload.
+  [[nodiscard]] bool skip_said() const { return progress_ && progress_->skip_said(); }
+
   [[nodiscard]] bool out_of_time() const { return deadline_.passed(); }
 
   /// "TYPE: CALL: what".

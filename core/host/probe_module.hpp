@@ -51,7 +51,13 @@ class MemorySource final : public PayloadSource {
     return as_bytes(piece);
   }
 
+  Status skip() override {
+    skipped_ = true;
+    return Done{};
+  }
+
   [[nodiscard]] bool exhausted() const { return exhausted_; }
+  [[nodiscard]] bool skipped() const { return skipped_; }
 
  private:
   std::deque<Content> files_;
@@ -59,6 +65,7 @@ class MemorySource final : public PayloadSource {
   std::size_t at_ = 0;
   bool begun_ = false;
   bool exhausted_ = false;
+  bool skipped_ = false;
 };
 
 /// Remembers what a module reported.

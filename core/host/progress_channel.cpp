@@ -47,18 +47,22 @@ void ProgressParser::append(std::string_view piece) {
 }
 
 void ProgressParser::end_line() {
-  if (!too_long_) {
-    if (const auto number = after("progress ", line_)) {
-      if (const auto percent = parse_percent(*number)) sink_->module_progress(*percent);
-    } else if (const auto text = after("status ", line_)) {
-      sink_->module_status(printable(*text, kMaxLine));
-    }
-  }
+  if (!too_long_) take_line();
   line_.clear();
   too_long_ = false;
 }
 
-Result<ProgressChannel> ProgressChannel::create(ProgressSink& sink) {
+void ProgressParser::take_line() {
+  if (line_ == "skip") skip_said_ = true;
+  if (sink_ == nullptr) return;
+  if (const auto number = after("progress ", line_)) {
+    if (const auto percent = parse_percent(*number)) sink_->module_progress(*percent);
+  } else if (const auto text = after("status ", line_)) {
+    sink_->module_status(printable(*text, kMaxLine));
+  }
+}
+
+Result<ProgressChannel> ProgressChannel::create(ProgressSink* sink) {
   std::array<int, 2> ends{};
   // Only our end is non-blocking: the flag belongs to each end of a pipe, and a module's shell may
   // not expect EAGAIN.

@@ -15,7 +15,7 @@ using ::testing::IsEmpty;
 
 TEST(ProgressParser, GivenReports_WhenFed_ThenTheyArePassedOn) {
   CollectingProgress seen;
-  ProgressParser parser{seen};
+  ProgressParser parser{&seen};
 
   parser.feed("progress 0\nstatus writing slot b\nprogress 100\n");
 
@@ -24,7 +24,7 @@ TEST(ProgressParser, GivenReports_WhenFed_ThenTheyArePassedOn) {
 
 TEST(ProgressParser, GivenALineInPieces_WhenFed_ThenItIsPutTogether) {
   CollectingProgress seen;
-  ProgressParser parser{seen};
+  ProgressParser parser{&seen};
 
   for (const char c : std::string_view{"progress 42\nstatus x\nprogress 4"})
     parser.feed({&c, 1});
@@ -32,11 +32,22 @@ TEST(ProgressParser, GivenALineInPieces_WhenFed_ThenItIsPutTogether) {
   EXPECT_THAT(seen.seen, ElementsAre("42", "x"));
 }
 
+TEST(ProgressParser, GivenTheWordSkip_WhenFed_ThenItIsKept) {
+  for (const auto* text : {"skip", "skip it\n", "status skip\n", "skip \n", "SKIP\n"}) {
+    ProgressParser parser{nullptr};
+    parser.feed(text);
+    EXPECT_FALSE(parser.skip_said()) << text;
+  }
+  ProgressParser parser{nullptr};
+  parser.feed("progress 7\nskip\nstatus x\n");
+  EXPECT_TRUE(parser.skip_said());
+}
+
 class Ignored : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Ignored, WhenFed_ThenOnlyTheNextGoodLineIsSeen) {
   CollectingProgress seen;
-  ProgressParser parser{seen};
+  ProgressParser parser{&seen};
 
   parser.feed(GetParam() + "\nprogress 1\n");
 
@@ -55,7 +66,7 @@ INSTANTIATE_TEST_SUITE_P(ProgressParser, Ignored,
 
 TEST(ProgressParser, GivenControlCharactersInAStatus_WhenPassedOn_ThenTheyAreHarmless) {
   CollectingProgress seen;
-  ProgressParser parser{seen};
+  ProgressParser parser{&seen};
 
   parser.feed("status \x1b[2Jgone\n");
 
@@ -65,7 +76,7 @@ TEST(ProgressParser, GivenControlCharactersInAStatus_WhenPassedOn_ThenTheyAreHar
 
 TEST(ProgressChannel, GivenNobodyAtTheOtherEnd_WhenDrained_ThenTheDescriptorIsGone) {
   CollectingProgress seen;
-  auto channel = ProgressChannel::create(seen).value();
+  auto channel = ProgressChannel::create(&seen).value();
   EXPECT_GE(channel.fd(), 0);
 
   channel.drain();

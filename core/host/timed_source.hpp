@@ -20,6 +20,7 @@ class TimedSource final : public PayloadSource {
     const Timer timer{waited_};
     return source_.read();
   }
+  Status skip() override { return source_.skip(); }
   [[nodiscard]] std::chrono::milliseconds waited() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(waited_);
   }

@@ -29,7 +29,9 @@ class Context {
  public:
   /// `tree` is the work tree's absolute path, empty when there is none (Describe outside of an
   /// update). `progress_fd` is where progress goes, -1 for nowhere; it stays the caller's.
-  Context(std::string tree, int progress_fd) : tree_{std::move(tree)}, progress_fd_{progress_fd} {}
+  /// `can_skip`: whether PayloadStream::skip() is understood there.
+  Context(std::string tree, int progress_fd, bool can_skip = false)
+      : tree_{std::move(tree)}, progress_fd_{progress_fd}, can_skip_{can_skip} {}
   /// The same for a plugin, whose host knows the tree and takes the progress.
   explicit Context(const pb_host_t& host);
 
@@ -84,6 +86,7 @@ class Context {
 
   std::string tree_;
   int progress_fd_ = -1;
+  bool can_skip_ = false;
   const pb_host_t* host_ = nullptr;  // of a plugin
   std::optional<unsigned> last_percent_;
 };
@@ -106,7 +109,9 @@ class PayloadStream {
     std::optional<std::uint64_t> size;  ///< known if provide_payload_file_sizes() said true
   };
 
-  explicit PayloadStream(const Context& context) : tree_{context.tree()}, host_{context.host_} {}
+  /// `context` has to outlive it.
+  explicit PayloadStream(const Context& context)
+      : context_{context}, tree_{context.tree()}, host_{context.host_} {}
 
   /// The next file, in artifact order, or nothing after the last; a file not read to its end is
   /// read to its end first. Blocks until the client offers it.
@@ -119,10 +124,19 @@ class PayloadStream {
   Result<std::uint64_t> copy_to(int to, const std::string& to_path,
                                 const std::function<void(std::uint64_t bytes)>& progress = {});
 
+  /// Whether the client can leave out what the device has already. Others than Patchbay cannot, and
+  /// it cannot for plugins.
+  [[nodiscard]] bool can_skip() const { return context_.can_skip_; }
+  /// Tells the client that the device has the payload already, as this module has just found out:
+  /// the rest of it need not come, is not verified, and may not even be transferred. To be followed
+  /// by the successful end of download(); next_file() has nothing more. Only if can_skip().
+  void skip();
+
  private:
   Result<std::optional<File>> next_file_of_host();
   Status open_announced(const std::string& line);
 
+  const Context& context_;
   std::string tree_;
   const pb_host_t* host_;  // of a plugin; nothing is opened in the tree then
   Fd fd_;

@@ -160,6 +160,8 @@ int run(int argc, const char* const* argv) {
                  argc > 0 ? argv[0] : "TYPE.encrypted");
     return kUsage;
   }
+  // Of what the client offers, the plain module gets what it finds in its own tree only.
+  ::unsetenv("PATCHBAY_FEATURES");
   const std::string self = argv[0];
   const std::string call = argv[1];
   const Context context{argc == 3 ? argv[2] : "", -1};

@@ -52,6 +52,7 @@ class SampleSource final : public host::PayloadSource {
   SampleSource(const Sample& sample, Pace pace) : sample_{sample}, pace_{std::move(pace)} {}
   Result<std::optional<File>> next_file() override;
   Result<ByteSpan> read() override;
+  Status skip() override { return Done{}; }
 
  private:
   const Sample& sample_;

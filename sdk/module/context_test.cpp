@@ -135,6 +135,28 @@ TEST(PayloadStream, GivenTwoFiles_WhenFirstIsSkipped_ThenSecondComesWhole) {
   EXPECT_FALSE(*stream.next_file());
 }
 
+TEST(PayloadStream, GivenClientThatCanLeaveOut_WhenTheRestIsSkipped_ThenItIsToldAndNothingFollows) {
+  const TempDir tree;
+  const Client client{tree, {"streams/one\n"}, {"content"}};
+  const Fd channel{::open((tree / "out").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
+  const Context context{tree.path(), channel.get(), true};
+  PayloadStream stream{context};
+  ASSERT_TRUE(stream.next_file());
+  ASSERT_TRUE(stream.can_skip());
+
+  stream.skip();
+
+  EXPECT_EQ(read_text(tree / "out"), "skip\n");
+  std::array<std::byte, 16> buffer{};
+  EXPECT_EQ(*stream.read(buffer), 0U);
+  EXPECT_FALSE(*stream.next_file());
+}
+
+TEST(PayloadStream, GivenOtherClients_ThenNothingCanBeSkipped) {
+  const Context context{"/", 1};
+  EXPECT_FALSE(PayloadStream{context}.can_skip());
+}
+
 TEST(PayloadStream, GivenNonsense_ThenRefused) {
   for (const auto* line : {"one\n", "streams/\n", "streams/../x\n", "streams/one 5x\n",
                            "streams/one 99999999999999999999\n", "streams/one"}) {

@@ -193,6 +193,18 @@ int progress_descriptor() {
   return fd;
 }
 
+// What the client understands beside progress, a word each.
+bool client_has(std::string_view feature) {
+  const char* const text = std::getenv("PATCHBAY_FEATURES");
+  if (text == nullptr) return false;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto word = rest.substr(0, rest.find(' '));
+    if (word == feature) return true;
+    rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+  }
+  return false;
+}
+
 void on_term(int) {
   stop_requested = 1;
 }
@@ -231,7 +243,8 @@ int run_executable(Module& module, const Facts& facts, int argc, const char* con
                  argc > 0 ? argv[0] : "module");
     return kUsage;
   }
-  Context context{argc == 3 ? argv[2] : "", progress_descriptor()};
+  const int progress = progress_descriptor();
+  Context context{argc == 3 ? argv[2] : "", progress, progress >= 0 && client_has("skip")};
   try {
     const auto status = serve(module, facts, argv[1], context);
     if (status) return 0;

@@ -105,6 +105,12 @@ Result<std::uint64_t> PayloadStream::copy_to(
   return count;
 }
 
+void PayloadStream::skip() {
+  context_.send("skip");
+  fd_.reset();
+  ended_ = true;
+}
+
 Status PayloadStream::open_announced(const std::string& name) {
   const auto path = join_path(join_path(tree_, "streams"), name);
   fd_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
