@@ -5,6 +5,7 @@
 #include "modules/rootfs-image/chunks.hpp"
 #include "modules/rootfs-image/delta.hpp"
 #include "modules/rootfs-image/device_slots.hpp"
+#include "modules/rootfs-image/piece_sums.hpp"
 #include "modules/rootfs-image/update_record.hpp"
 #include "patchbay/module.hpp"
 #include "sdk/slot/image_writer.hpp"
@@ -237,9 +238,20 @@ class RootfsImage final : public module::Module {
 
   static Result<slot::WrittenImage> write_whole(Context& context, PayloadStream& stream,
                                                 const slot::SlotDevice& target) {
+    slot::ImageRequest request{.target = target, .expected_sum = promised_sum(context)};
+    PATCHBAY_TRY(request.pieces, read_piece_sums(context, request.expected_sum));
     PATCHBAY_TRY(const auto file, first_file(stream));
-    return write_from(context,
-                      {.target = target, .size = file.size, .expected_sum = promised_sum(context)},
+    request.size = file.size;
+    if (stream.can_skip()) {
+      context.status("looking at " + target.path);
+      PATCHBAY_TRY(const bool there, slot::holds_image(request));
+      if (there) {
+        context.log(target.path + " has the image already, which need not be sent again");
+        stream.skip();
+        return slot::WrittenImage{.size = *request.size, .sum = request.expected_sum};
+      }
+    }
+    return write_from(context, std::move(request),
                       [&stream](std::span<std::byte> bytes) { return stream.read(bytes); });
   }
 

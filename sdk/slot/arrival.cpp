@@ -25,6 +25,14 @@ Status check_size(const ImageRequest& request, std::uint64_t size) {
                module::human_size(request.target.size) + ")"};
 }
 
+Status check_pieces(const ImageRequest& request, std::uint64_t size) {
+  const auto& pieces = request.pieces;
+  if (pieces.piece_size() == 0 || pieces.fit(size)) return Done{};
+  return Error{"the artifact has the sums of " + std::to_string(pieces.count()) + " pieces of " +
+               module::human_size(pieces.piece_size()) + ", which an image of " +
+               std::to_string(size) + " bytes does not have; it was made wrong"};
+}
+
 Result<std::size_t> Arrival::fill(std::span<std::byte> bytes) {
   std::size_t filled = 0;
   while (filled < bytes.size()) {

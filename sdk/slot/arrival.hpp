@@ -21,6 +21,9 @@ void report(const ImageRequest& request, std::uint64_t done, unsigned from, unsi
 /// Whether an image of `size` bytes has room.
 module::Status check_size(const ImageRequest& request, std::uint64_t size);
 
+/// Whether an image of `size` bytes has the pieces that the request has sums of, if any.
+module::Status check_pieces(const ImageRequest& request, std::uint64_t size);
+
 /// An image as it comes: counted, hashed, and held against what was announced.
 class Arrival {
  public:

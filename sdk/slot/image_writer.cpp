@@ -9,7 +9,10 @@
 namespace patchbay::slot {
 
 module::Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource& source) {
-  if (request.size) PATCHBAY_CHECK(check_size(request, *request.size));
+  if (request.size) {
+    PATCHBAY_CHECK(check_size(request, *request.size));
+    PATCHBAY_CHECK(check_pieces(request, *request.size));
+  }
   PATCHBAY_TRY(auto io, DeviceIo::open(request.target));
   // What an earlier attempt has left in the device's cache counts only once it is on the device.
   PATCHBAY_CHECK(io.settle());
@@ -20,6 +23,14 @@ module::Result<WrittenImage> write_image(const ImageRequest& request, const Imag
   PATCHBAY_CHECK(io.settle());
   PATCHBAY_CHECK(read_back(request, image, io));
   return image;
+}
+
+module::Result<bool> holds_image(const ImageRequest& request) {
+  if (!request.size || !request.pieces.fit(*request.size)) return false;
+  if (*request.size > request.target.size) return false;
+  PATCHBAY_TRY(auto io, DeviceIo::open(request.target));
+  PATCHBAY_CHECK(io.settle());
+  return has_image(request, io);
 }
 
 }  // namespace patchbay::slot

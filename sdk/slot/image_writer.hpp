@@ -8,6 +8,7 @@
 #include <string>
 
 #include "patchbay/result.hpp"
+#include "sdk/slot/piece_sums.hpp"
 #include "sdk/slot/slot_device.hpp"
 
 namespace patchbay::slot {
@@ -23,6 +24,8 @@ struct ImageRequest {
   std::optional<std::uint64_t> size{};
   /// SHA-256 in hex that the image has to have, where that is known. Nobody hashes the stream then.
   std::string expected_sum{};
+  /// Sums of its pieces, where they are known: then reading back uses several processors.
+  PieceSums pieces{};
   ImageProgress progress{};
 };
 
@@ -33,7 +36,8 @@ struct WrittenImage {
 };
 
 /// Puts an image at the start of a device that nobody else uses, reads it back, and compares the
-/// SHA-256 of what is there with the one promised or, without a promise, with that of what came.
+/// SHA-256 of what is there with the one promised (or of each piece with that of the piece) or,
+/// without a promise, with that of what came.
 ///
 /// - What is equal already is not written, in pieces of 64 KiB. If that is all of it, comparing it
 ///   was the reading back.
@@ -47,5 +51,9 @@ struct WrittenImage {
 /// Everything is on the device when it returns. Uses one more thread while it runs. After an error
 /// the device holds something between old and new.
 module::Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource& source);
+
+/// Whether the device has the image already, as far as the sums of its pieces tell; false without
+/// them, or without a size. Reads the device up to the first difference, past the page cache.
+module::Result<bool> holds_image(const ImageRequest& request);
 
 }  // namespace patchbay::slot

@@ -6,6 +6,7 @@
 
 #include "sdk/slot/arrival.hpp"
 #include "sdk/slot/channel.hpp"
+#include "sdk/slot/piece_check.hpp"
 #include "sdk/slot/sha256.hpp"
 
 namespace patchbay::slot {
@@ -57,8 +58,7 @@ class ReadAhead {
   std::jthread thread_;
 };
 
-}  // namespace
-
+/// The SHA-256, in hex, of the first `size` bytes of the device.
 Result<std::string> sum_on_device(const ImageRequest& request, std::uint64_t size,
                                   const DeviceIo& io) {
   ReadAhead pieces{io, size};
@@ -72,7 +72,20 @@ Result<std::string> sum_on_device(const ImageRequest& request, std::uint64_t siz
   return sum.finish();
 }
 
-Status read_back(const ImageRequest& request, const WrittenImage& image, const DeviceIo& io) {
+Status compare_pieces(const ImageRequest& request, std::uint64_t size, const DeviceIo& io) {
+  const auto& pieces = request.pieces;
+  PATCHBAY_CHECK(check_pieces(request, size));
+  PATCHBAY_TRY(const auto different, find_different_piece(request, size, io));
+  if (!different) return Done{};
+  return Error{
+      "what is on " + request.target.path + " now, from byte " +
+      std::to_string(*different * pieces.piece_size()) +
+      " on, does not have the SHA-256 that the artifact's meta-data says for this piece, " +
+      std::string{pieces.of(*different)} +
+      "; either the artifact was made wrong, or the device is worn out"};
+}
+
+Status compare_whole(const ImageRequest& request, const WrittenImage& image, const DeviceIo& io) {
   PATCHBAY_TRY(const auto have, sum_on_device(request, image.size, io));
   if (have == image.sum) return Done{};
   const auto& path = request.target.path;
@@ -82,6 +95,25 @@ Status read_back(const ImageRequest& request, const WrittenImage& image, const D
   return Error{"what is on " + path + " now has the SHA-256 " + have +
                ", but the artifact's rootfs-image.checksum says " + image.sum +
                "; either the artifact was made wrong, or the device is worn out"};
+}
+
+}  // namespace
+
+Status read_back(const ImageRequest& request, const WrittenImage& image, const DeviceIo& io) {
+  if (request.pieces.piece_size() > 0) return compare_pieces(request, image.size, io);
+  return compare_whole(request, image, io);
+}
+
+Result<bool> has_image(const ImageRequest& request, const DeviceIo& io) {
+  auto quiet = request;
+  quiet.progress = {};
+  if (request.pieces.fit(*request.size)) {
+    PATCHBAY_TRY(const auto different, find_different_piece(quiet, *request.size, io));
+    return !different.has_value();
+  }
+  if (request.expected_sum.empty()) return false;
+  PATCHBAY_TRY(const auto sum, sum_on_device(quiet, *request.size, io));
+  return sum == request.expected_sum;
 }
 
 }  // namespace patchbay::slot

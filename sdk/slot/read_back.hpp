@@ -9,9 +9,9 @@
 // Internal to sdk/slot.
 namespace patchbay::slot {
 
-/// The SHA-256, in hex, of the first `size` bytes of the device.
-module::Result<std::string> sum_on_device(const ImageRequest& request, std::uint64_t size,
-                                          const DeviceIo& io);
+/// Whether the device has the image of the request, as far as its sums tell, before any of it has
+/// come. Without progress.
+module::Result<bool> has_image(const ImageRequest& request, const DeviceIo& io);
 
 /// Fails unless the device has the image, read from there.
 module::Status read_back(const ImageRequest& request, const WrittenImage& image,

@@ -14,16 +14,6 @@ using module::Status;
 
 namespace {
 
-// Known before the image comes only if its sum is promised. A volume whose update was cut cannot be
-// read, and holds nothing.
-bool holds_already(const ImageRequest& request, const DeviceIo& io) {
-  if (request.expected_sum.empty()) return false;
-  auto quiet = request;
-  quiet.progress = {};
-  const auto sum = sum_on_device(quiet, *request.size, io);
-  return sum && *sum == request.expected_sum;
-}
-
 Status require_equal(const ImageRequest& request, std::span<const std::byte> fresh,
                      std::uint64_t offset, const DeviceIo& io) {
   const Buffer old;
@@ -40,7 +30,9 @@ Result<WrittenImage> write_volume(const ImageRequest& request, const ImageSource
                                   DeviceIo& io) {
   if (!request.size)
     return Error{"a UBI volume can be written only if the client announces the image's size"};
-  const bool there = holds_already(request, io);
+  // A volume whose update was cut cannot be read, and holds nothing.
+  const auto held = has_image(request, io);
+  const bool there = held && *held;
   if (!there) PATCHBAY_CHECK(io.begin_volume_update(*request.size));
   Arrival arrival{request, source};
   const Buffer buffer;
