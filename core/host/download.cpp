@@ -328,9 +328,7 @@ Status run_download(const CallContext& context, Call call, PayloadSource& source
     case Session::Outcome::not_wanted:
       return store_files(tree, source);
     case Session::Outcome::skipped:
-      context.log->info(context.file.type +
-                        ": the device has the payload already, its bytes are left out");
-      return source.skip();
+      return leave_out(context, source);
     case Session::Outcome::streamed:
       break;
   }

@@ -61,4 +61,10 @@ Status store_files(const os::Directory& tree, PayloadSource& source) {
   }
 }
 
+Status leave_out(const CallContext& context, PayloadSource& source) {
+  context.log->info(context.file.type +
+                    ": the device has the payload already; the rest of it is left out");
+  return source.skip();
+}
+
 }  // namespace patchbay::host

@@ -50,7 +50,7 @@ Result<StreamPipe> make_pipe() {
 /// The plugin's side of one Download: hands it file after file, for as long as it asks.
 class PluginDownload {
  public:
-  enum class Outcome { streamed, not_wanted };
+  enum class Outcome { streamed, not_wanted, skipped };
 
   PluginDownload(PluginProcess& process, TimedSource& source)
       : process_{process}, source_{source} {}
@@ -62,6 +62,7 @@ class PluginDownload {
   Status offer_next();
   Status feed(const PayloadSource::File& file);
   Status write(ByteSpan bytes, const PayloadSource::File& file);
+  Status heard_early(const Frame& frame, const std::string& what);
   [[nodiscard]] std::string where(const PayloadSource::File& file) const;
 
   PluginProcess& process_;
@@ -70,6 +71,7 @@ class PluginDownload {
   std::uint64_t written_ = 0;
   bool asked_ = false;
   bool ended_ = false;
+  bool skipped_ = false;  ///< it has returned success, and needs no more
 };
 
 Result<PluginDownload::Outcome> PluginDownload::run(Call call, std::chrono::milliseconds limit) {
@@ -89,8 +91,9 @@ Result<PluginDownload::Outcome> PluginDownload::converse(Call call) {
     PB_TRY(const auto frame, process_.receive());
     if (frame.kind == FrameKind::reply) {
       PB_CHECK(outcome(process_, frame));
-      if (!asked_) return Outcome::not_wanted;
       if (ended_) return Outcome::streamed;
+      if (process_.skip_said()) return Outcome::skipped;
+      if (!asked_) return Outcome::not_wanted;
       return process_.error(ErrorCode::module_failed,
                             "returned success before next_file had said that there is no more");
     }
@@ -98,6 +101,7 @@ Result<PluginDownload::Outcome> PluginDownload::converse(Call call) {
       return process_.broke_protocol("sent what is no answer to a call");
     }
     PB_CHECK(offer_next());
+    if (skipped_) return Outcome::skipped;
   }
 }
 
@@ -127,6 +131,7 @@ Status PluginDownload::feed(const PayloadSource::File& file) {
     PB_TRY(const auto bytes, source_.read());
     if (bytes.empty()) return Done{};
     PB_CHECK(write(bytes, file));
+    if (skipped_) return Done{};
   }
 }
 
@@ -142,16 +147,21 @@ Status PluginDownload::write(ByteSpan bytes, const PayloadSource::File& file) {
     if (errno == EPIPE) {
       // It has closed the stream, or is gone; what it says next tells.
       PB_TRY(const auto last, process_.receive());
-      if (last.kind == FrameKind::reply) PB_CHECK(outcome(process_, last));
-      return process_.error(ErrorCode::module_failed, "closed the stream " + where(file));
+      return heard_early(last, "closed the stream " + where(file));
     }
     if (errno != EAGAIN) return Error::from_errno(errno, "write to the stream of " + file.name);
     PB_TRY(const auto frame, process_.receive_or_writable());
     if (!frame) continue;
-    if (frame->kind == FrameKind::reply) PB_CHECK(outcome(process_, *frame));
-    return process_.error(ErrorCode::module_failed, "went on " + where(file));
+    return heard_early(*frame, "went on " + where(file));
   }
   return Done{};
+}
+
+/// What it says although its stream has more for it: right only if it needs no more.
+Status PluginDownload::heard_early(const Frame& frame, const std::string& what) {
+  if (frame.kind == FrameKind::reply) PB_CHECK(outcome(process_, frame));
+  skipped_ = frame.kind == FrameKind::reply && process_.skip_said();
+  return skipped_ ? Status{Done{}} : process_.error(ErrorCode::module_failed, what);
 }
 
 std::string PluginDownload::where(const PayloadSource::File& file) const {
@@ -237,7 +247,14 @@ Status PluginModule::download(PayloadSource& source) {
   TimedSource timed{source};
   PluginDownload download{*process_, timed};
   PB_TRY(const auto outcome, download.run(call, context_.settings.timeout));
-  if (outcome == PluginDownload::Outcome::not_wanted) return store_files(tree, source);
+  switch (outcome) {
+    case PluginDownload::Outcome::not_wanted:
+      return store_files(tree, source);
+    case PluginDownload::Outcome::skipped:
+      return leave_out(context_, source);
+    case PluginDownload::Outcome::streamed:
+      break;
+  }
   return Done{};
 }
 

@@ -101,6 +101,7 @@ Status PluginProcess::end() {
 
 void PluginProcess::begin(Call call) {
   deadline_ = Deadline::after(context_->settings.timeout);
+  skip_said_ = false;
   name_call(to_string(call));
 }
 
@@ -143,6 +144,9 @@ Result<std::optional<Frame>> PluginProcess::next_frame() {
       case FrameKind::progress:
       case FrameKind::status:
         PB_CHECK(pass_on(**frame));
+        break;
+      case FrameKind::skip:
+        skip_said_ = true;
         break;
       case FrameKind::ready:
       case FrameKind::refused:

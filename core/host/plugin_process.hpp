@@ -45,6 +45,8 @@ class PluginProcess {
   /// Ends the process: SIGTERM, grace, SIGKILL.
   void terminate();
   [[nodiscard]] bool gone() const { return gone_; }
+  /// Whether it has said in this call that it needs no more of the payload.
+  [[nodiscard]] bool skip_said() const { return skip_said_; }
 
   /// "TYPE: CALL: what".
   [[nodiscard]] Error error(ErrorCode code, std::string_view what) const;
@@ -78,6 +80,7 @@ class PluginProcess {
   Deadline deadline_ = Deadline::never();
   bool ready_ = false;
   bool gone_ = false;
+  bool skip_said_ = false;
 };
 
 }  // namespace patchbay::host

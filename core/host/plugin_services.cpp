@@ -119,8 +119,13 @@ std::int32_t host_remove_state(const pb_host_t* host, pb_text_t key, pb_error_t*
   return finish(error, services(host).remove_state(view_of(key)));
 }
 
-const void* host_extension(const pb_host_t*, pb_text_t, std::uint32_t) {
-  return nullptr;
+std::int32_t host_skip(const pb_host_t* host, pb_error_t* error) {
+  return finish(error, services(host).skip());
+}
+constexpr pb_skip_v1_t kSkip{sizeof(pb_skip_v1_t), 1, host_skip};
+
+const void* host_extension(const pb_host_t*, pb_text_t id, std::uint32_t version) {
+  return pb_text_is(id, PB_EXTENSION_SKIP) != 0 && version == 1 ? &kSkip : nullptr;
 }
 
 }  // namespace
@@ -228,7 +233,7 @@ Result<Frame> PluginServices::await_file() {
   }
 }
 
-Status PluginServices::skip_rest() {
+Status PluginServices::finish_file() {
   std::array<std::byte, 16 * 1024> buffer;
   while (stream_) {
     PB_CHECK(read(buffer));
@@ -236,8 +241,17 @@ Status PluginServices::skip_rest() {
   return Done{};
 }
 
+Status PluginServices::skip() {
+  // First: the client has to know why, when it finds the stream closed.
+  PB_CHECK(send({.kind = FrameKind::skip}));
+  stream_.reset();
+  skipped_ = true;
+  return Done{};
+}
+
 Result<bool> PluginServices::next_file(pb_file_t& file) {
-  PB_CHECK(skip_rest());
+  if (skipped_) return false;
+  PB_CHECK(finish_file());
   PB_CHECK(send({.kind = FrameKind::next_file}));
   PB_TRY(auto frame, await_file());
   if (frame.kind == FrameKind::no_file) return false;

@@ -35,12 +35,14 @@ class PluginServices {
   Result<bool> next_file(pb_file_t& file);
   Result<std::size_t> read(std::span<std::byte> buffer);
   Result<UniqueFd> take_stream();
+  /// No more of the payload is wanted.
+  Status skip();
   Result<std::string> get_state(std::string_view key) const;
   [[nodiscard]] Status set_state(std::string_view key, ByteSpan value) const;
   [[nodiscard]] Status remove_state(std::string_view key) const;
 
  private:
-  Status skip_rest();
+  Status finish_file();
   Result<Frame> await_file();
   Result<std::string> state_path(std::string_view key) const;
 
@@ -53,6 +55,7 @@ class PluginServices {
   std::atomic<std::uint32_t> last_percent_{UINT32_MAX};
   UniqueFd stream_;
   std::string file_name_;
+  bool skipped_ = false;  ///< of the payload that is being downloaded
   pb_host_t table_{};
 };
 

@@ -27,6 +27,7 @@ enum class FrameKind : std::uint8_t {
   progress = 20,   ///< number: percent
   status = 21,     ///< text
   next_file = 22,  ///< asks for `file` or `no_file`
+  skip = 23,       ///< the device has the payload already: no more of it is asked for
 };
 
 /// Every frame has every field; those its kind has no use for are 0 and empty. On the wire, in the

@@ -82,6 +82,7 @@ class Context {
 
  private:
   friend class PayloadStream;
+  [[nodiscard]] Status ask_to_skip() const;
   void send(std::string_view line) const;
 
   std::string tree_;
@@ -124,13 +125,12 @@ class PayloadStream {
   Result<std::uint64_t> copy_to(int to, const std::string& to_path,
                                 const std::function<void(std::uint64_t bytes)>& progress = {});
 
-  /// Whether the client can leave out what the device has already. Others than Patchbay cannot, and
-  /// it cannot for plugins.
+  /// Whether the client can leave out what the device has already. Others than Patchbay cannot.
   [[nodiscard]] bool can_skip() const { return context_.can_skip_; }
   /// Tells the client that the device has the payload already, as this module has just found out:
   /// the rest of it need not come, is not verified, and may not even be transferred. To be followed
   /// by the successful end of download(); next_file() has nothing more. Only if can_skip().
-  void skip();
+  Status skip();
 
  private:
   Result<std::optional<File>> next_file_of_host();

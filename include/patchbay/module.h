@@ -140,10 +140,23 @@ struct pb_host {
                        pb_error_t* error);
   int32_t (*remove_state)(const pb_host_t* host, pb_text_t key, pb_error_t* error);
 
-  /* An optional feature of the host: a struct that begins with its size and version, valid until
-   * destroy; NULL when the host does not have it. Version 1.0 has none. [any, created] */
+  /* An optional feature of the host (PB_EXTENSION_SKIP): a struct that begins with its size and
+   * version, valid until destroy; NULL when the host does not have it. [any, created] */
   const void* (*extension)(const pb_host_t* host, pb_text_t id, uint32_t version);
 };
+
+/* ---- extensions of the host ---- */
+
+/* For a payload that the device has already. */
+#define PB_EXTENSION_SKIP "patchbay.skip"
+typedef struct pb_skip_v1 {
+  uint32_t size;
+  uint32_t version; /* 1 */
+  /* The rest of the payload need not come, and nobody verifies it: the plugin knows, by sums of the
+   * header, that the device has it, whole. Closes the stream; next_file says PB_END from now on,
+   * and download is to return PB_OK. [main, download] */
+  int32_t (*skip)(const pb_host_t* host, pb_error_t* error);
+} pb_skip_v1_t;
 
 /* ---- what the plugin is ---- */
 

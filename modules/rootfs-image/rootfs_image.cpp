@@ -247,7 +247,7 @@ class RootfsImage final : public module::Module {
       PATCHBAY_TRY(const bool there, slot::holds_image(request));
       if (there) {
         context.log(target.path + " has the image already, which need not be sent again");
-        stream.skip();
+        PATCHBAY_CHECK(stream.skip());
         return slot::WrittenImage{.size = *request.size, .sum = request.expected_sum};
       }
     }

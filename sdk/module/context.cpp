@@ -34,22 +34,26 @@ Result<std::string> state_path(const Context& context, std::string_view key) {
   return join_path(context.tmp_path(".state"), key);
 }
 
-// Log lines and progress are worth a try, not a failure.
-void write_line(int fd, std::string line) {
+const pb_skip_v1_t* skip_of(const pb_host_t& host) {
+  return static_cast<const pb_skip_v1_t*>(host.extension(&host, pb_string(PB_EXTENSION_SKIP), 1));
+}
+
+Status write_line(int fd, std::string line) {
   std::replace(line.begin(), line.end(), '\n', ' ');
   line += '\n';
   std::string_view rest = line;
   while (!rest.empty()) {
     const auto written = ::write(fd, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
+    if (written < 0) return Error::from_errno(errno, "tell the client");
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
+  return Done{};
 }
 
 }  // namespace
 
-Context::Context(const pb_host_t& host) : host_{&host} {
+Context::Context(const pb_host_t& host) : can_skip_{skip_of(host) != nullptr}, host_{&host} {
   const pb_text_t tree = host.path(&host, PB_PATH_TREE);
   tree_.assign(tree.data, static_cast<std::size_t>(tree.size));
 }
@@ -128,7 +132,7 @@ bool Context::cancelled() const {
 }
 
 void Context::log(std::string_view line) const {
-  write_line(STDERR_FILENO, std::string{line});
+  (void)write_line(STDERR_FILENO, std::string{line});
 }
 
 void Context::progress(unsigned percent) {
@@ -144,8 +148,19 @@ void Context::status(std::string_view text) {
   send("status " + std::string{text});
 }
 
+// Worth a try, not a failure.
 void Context::send(std::string_view line) const {
-  if (progress_fd_ >= 0) write_line(progress_fd_, std::string{line});
+  if (progress_fd_ >= 0) (void)write_line(progress_fd_, std::string{line});
+}
+
+Status Context::ask_to_skip() const {
+  if (host_ == nullptr) return write_line(progress_fd_, "skip");
+  pb_error_t error{};
+  error.size = sizeof error;
+  error.version = 1;
+  const auto* const extension = skip_of(*host_);
+  if (extension->skip(host_, &error) == PB_OK) return Done{};
+  return Error{std::string{"skip the payload: "} + error.message};
 }
 
 }  // namespace patchbay::module

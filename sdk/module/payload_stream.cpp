@@ -105,10 +105,12 @@ Result<std::uint64_t> PayloadStream::copy_to(
   return count;
 }
 
-void PayloadStream::skip() {
-  context_.send("skip");
+Status PayloadStream::skip() {
+  // First: the client has to know why, when it finds the stream closed.
+  PATCHBAY_CHECK(context_.ask_to_skip());
   fd_.reset();
   ended_ = true;
+  return Done{};
 }
 
 Status PayloadStream::open_announced(const std::string& name) {

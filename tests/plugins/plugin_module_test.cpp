@@ -300,6 +300,34 @@ TEST(PluginDownload, GivenFilesThatAreSkipped_WhenStreamed_ThenTheRestStillArriv
   EXPECT_TRUE(source.exhausted());
 }
 
+class LeavingOut : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(LeavingOut, GivenAPluginThatHasThePayload_WhenItSaysSo_ThenTheRestIsNotSent) {
+  ProbePlugin probe{{{"stream", GetParam()}}};
+  MemorySource source{{{"a", std::string(3'000'000, 'x')}, {"b", "second"}}};
+
+  EXPECT_THAT(probe.module().download(source), IsOk());
+
+  EXPECT_TRUE(source.skipped());
+  EXPECT_FALSE(source.exhausted());
+  EXPECT_FALSE(std::filesystem::exists(probe.tree.path() + "/files"));
+  EXPECT_THAT(probe.module().call(Call::artifact_install), IsOk());
+}
+
+INSTANTIATE_TEST_SUITE_P(PluginDownload, LeavingOut,
+                         ::testing::Values("leave-out-all", "leave-out-first", "leave-out-rest",
+                                           "leave-out-late"));
+
+TEST(PluginDownload, GivenAPluginThatLeavesThePayloadOutAndFails_WhenDownloaded_ThenSoItIs) {
+  ProbePlugin probe{{{"stream", "leave-out-and-fail"}}};
+  MemorySource source{{{"a", std::string(3'000'000, 'x')}}};
+
+  EXPECT_THAT(probe.module().download(source),
+              FailsWith(ErrorCode::module_failed, HasSubstr("not mounted")));
+
+  EXPECT_FALSE(source.skipped());
+}
+
 TEST(PluginDownload, GivenAPluginThatAsksForNothing_WhenDownloaded_ThenTheFilesAreStored) {
   ProbePlugin probe{{}};
   MemorySource source{{{"a", "first"}, {"b", "second"}}};

@@ -199,6 +199,32 @@ int32_t rollback(pb_module_t* module, int32_t* answer, pb_error_t* error) {
   return answer_of("SupportsRollback", module, answer, error);
 }
 
+int32_t leave_out(const pb_host_t& host, pb_error_t* error) {
+  const auto* const extension =
+      static_cast<const pb_skip_v1_t*>(host.extension(&host, pb_string(PB_EXTENSION_SKIP), 1));
+  if (extension == nullptr) return pb_fail(error, PB_UNSUPPORTED, "no " PB_EXTENSION_SKIP);
+  return extension->skip(&host, error);
+}
+
+// As much as told of what comes, and no more.
+int32_t read_some(pb_module_t* module, const std::string& how, pb_error_t* error) {
+  const pb_host_t& host = *module->host;
+  pb_file_t file{};
+  file.size = sizeof file;
+  char buffer[100];
+  uint64_t count = 0;
+  int32_t code = PB_OK;
+  if (how != "leave-out-all") code = host.next_file(&host, &file, error);
+  if (code == PB_OK && how == "leave-out-rest")
+    code = host.read(&host, buffer, sizeof buffer, &count, error);
+  if (code == PB_OK && how == "leave-out-late")
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+  if (code == PB_OK) code = leave_out(host, error);
+  if (code == PB_OK && host.next_file(&host, &file, error) != PB_END)
+    return pb_fail(error, PB_FAILED, "there is more");
+  return how == "leave-out-and-fail" ? pb_fail(error, PB_FAILED, "not mounted") : code;
+}
+
 // Reads every file to its end, or as told, and leaves its name, size and content.
 int32_t read_files(pb_module_t* module, const std::string& how, pb_error_t* error) {
   const pb_host_t& host = *module->host;
@@ -232,7 +258,9 @@ int32_t read_files(pb_module_t* module, const std::string& how, pb_error_t* erro
 int32_t download(pb_module_t* module, pb_error_t* error) {
   const int32_t code = run("Download", module, error);
   const std::string how = setting("PROBE_stream");
-  return code != PB_OK || how.empty() ? code : read_files(module, how, error);
+  if (code != PB_OK || how.empty()) return code;
+  return how.starts_with("leave-out") ? read_some(module, how, error)
+                                      : read_files(module, how, error);
 }
 
 template <const char* Name>

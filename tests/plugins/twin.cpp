@@ -41,6 +41,10 @@ class Twin final : public Module {
     note("Download");
     PATCHBAY_TRY(auto file, stream.next_file());
     while (file) {
+      if (file->name == "known" && stream.can_skip()) {
+        PATCHBAY_CHECK(stream.skip());
+        break;
+      }
       const auto path = context.tmp_path(file->name);
       const Fd out{::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
       PATCHBAY_TRY(const auto count, stream.copy_to(out.get(), path));

@@ -61,6 +61,27 @@ INSTANTIATE_TEST_SUITE_P(All, Twins,
                            return name.empty() ? "Success" : name;
                          });
 
+TEST(Twins, GivenAPayloadThatTheDeviceHas_WhenDownloaded_ThenBothLeaveItOut) {
+  for (const auto binding : {host::Binding::executable, host::Binding::plugin}) {
+    patchbay::testing::TempDir directory;
+    patchbay::testing::CollectingLog log;
+    const host::WorkTree tree{directory / "data", 0};
+    EXPECT_THAT(tree.create(host::testing::ProbeModule::content()), IsOk());
+    auto settings = host::testing::ProbeModule::default_settings();
+    settings.environment.push_back("OUT=" + directory.path());
+    settings.host_program = PATCHBAY_HOST_PROGRAM;
+    const std::string file = binding == host::Binding::plugin ? "twin.so" : "twin";
+    auto module = host::bind_module({"twin", std::string{PATCHBAY_TWINS} + "/" + file, binding},
+                                    tree.path(), settings, log, nullptr)
+                      .value();
+    host::testing::MemorySource source{{{"first", "1"}, {"known", "2"}, {"third", "3"}}};
+
+    EXPECT_THAT(module->download(source), IsOk()) << file;
+
+    EXPECT_TRUE(source.skipped()) << file;
+  }
+}
+
 struct Asked {
   std::string plan;
   std::string description;
