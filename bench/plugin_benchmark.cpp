@@ -33,6 +33,10 @@ class ZeroSource final : public host::PayloadSource {
     left_ -= piece;
     return ByteSpan{zeros_}.first(piece);
   }
+  Status skip() override {
+    left_ = 0;
+    return Done{};
+  }
 
  private:
   std::vector<std::byte> zeros_ = std::vector<std::byte>(256 * 1024);

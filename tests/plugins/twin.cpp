@@ -75,7 +75,8 @@ class Twin final : public Module {
 
  private:
   static void note(const std::string& line) {
-    std::ofstream{std::string{std::getenv("OUT")} + "/calls", std::ios::app} << line << "\n";
+    const char* const out = std::getenv("OUT");
+    if (out != nullptr) std::ofstream{std::string{out} + "/calls", std::ios::app} << line << "\n";
   }
   static Status noted(const std::string& call) {
     note(call);
