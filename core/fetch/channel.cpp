@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/base/byte_source.hpp"
+
 namespace patchbay::fetch {
 
 void Channel::open(std::optional<std::uint64_t> size) {
@@ -17,6 +19,10 @@ Channel::Reader Channel::push(ByteSpan bytes) {
   while (!bytes.empty()) {
     for_writer_.wait(lock, [this] { return filled_ < ring_.size() || reader_ == Reader::gone; });
     if (reader_ == Reader::gone) return Reader::gone;
+    if (to_skip_ > 0) {
+      bytes = bytes.subspan(pass_over(bytes.size()));
+      continue;
+    }
     const auto end = (begin_ + filled_) % ring_.size();
     const auto in_a_row = std::min(ring_.size() - filled_, ring_.size() - end);
     const auto count = std::min(bytes.size(), in_a_row);
@@ -26,6 +32,24 @@ Channel::Reader Channel::push(ByteSpan bytes) {
     for_reader_.notify_one();
   }
   return reader_;
+}
+
+std::uint64_t Channel::to_skip() const {
+  const std::scoped_lock lock{mutex_};
+  return to_skip_;
+}
+
+void Channel::leave_out(std::uint64_t count) {
+  const std::scoped_lock lock{mutex_};
+  pass_over(count);
+}
+
+/// How many of the next `count` bytes the reader does not want.
+std::uint64_t Channel::pass_over(std::uint64_t count) {
+  const auto unwanted = std::min(count, to_skip_);
+  to_skip_ -= unwanted;
+  if (to_skip_ == 0) for_reader_.notify_one();
+  return unwanted;
 }
 
 void Channel::close(Status end) {
@@ -61,10 +85,25 @@ Result<std::size_t> Channel::pull(std::span<std::byte> buffer) {
   }
   const auto count = std::min({buffer.size(), filled_, ring_.size() - begin_});
   std::memcpy(buffer.data(), ring_.data() + begin_, count);
+  drop(count);
+  return count;
+}
+
+Status Channel::skip(std::uint64_t count) {
+  std::unique_lock lock{mutex_};
+  const auto buffered = static_cast<std::size_t>(std::min<std::uint64_t>(count, filled_));
+  drop(buffered);
+  to_skip_ = count - buffered;
+  for_reader_.wait(lock, [this] { return to_skip_ == 0 || end_; });
+  if (to_skip_ == 0) return Done{};
+  if (!*end_) return Error{end_->error()};
+  return ends_early(to_skip_);
+}
+
+void Channel::drop(std::size_t count) {
   begin_ = (begin_ + count) % ring_.size();
   filled_ -= count;
   for_writer_.notify_one();
-  return count;
 }
 
 void Channel::abandon() {

@@ -82,5 +82,57 @@ TEST(Channel, GivenNeverOpened_WhenClosed_ThenTheFailureIsThatOfOpening) {
   EXPECT_THAT(channel.wait_open(), FailsWith(ErrorCode::denied, HasSubstr("no")));
 }
 
+TEST(Channel, GivenBytesOnEitherSide_WhenSkipped_ThenTheNextOneComesFirst) {
+  Channel channel{4};
+  std::jthread writer{[&] {
+    channel.push(as_bytes("0123456789abcdef"));
+    channel.close(Done{});
+  }};
+  std::array<std::byte, 1> buffer{};
+
+  EXPECT_THAT(channel.pull(buffer), IsOkAnd(1u));
+  EXPECT_THAT(channel.skip(0), IsOk());
+  EXPECT_THAT(channel.skip(1), IsOk());
+  EXPECT_THAT(channel.skip(8), IsOk());
+
+  EXPECT_EQ(pull_all(channel), "abcdef");
+}
+
+TEST(Channel, GivenWriterThatLeavesOutWhatIsSkipped_WhenSkipped_ThenItEndsThere) {
+  Channel channel{4};
+  channel.push(as_bytes("0123"));
+  std::jthread writer{[&] {
+    while (channel.to_skip() < 1'000'000)
+      std::this_thread::yield();
+    channel.leave_out(1'000'000);
+    channel.push(as_bytes("ab"));
+    channel.close(Done{});
+  }};
+
+  EXPECT_THAT(channel.skip(1'000'004), IsOk());
+
+  EXPECT_EQ(pull_all(channel), "ab");
+}
+
+TEST(Channel, GivenTheEndBeforeThat_WhenSkipped_ThenItIsTruncated) {
+  Channel channel{4};
+  channel.push(as_bytes("0123"));
+  channel.close(Done{});
+
+  EXPECT_THAT(channel.skip(6), FailsWith(ErrorCode::invalid_input, HasSubstr("2 bytes too early")));
+}
+
+TEST(Channel, GivenAFailureBeforeThat_WhenSkipped_ThenItIsTheFailure) {
+  Channel channel{4};
+  std::jthread writer{[&] {
+    channel.push(as_bytes("012345"));
+    channel.close(Error{ErrorCode::io, "broken"});
+  }};
+
+  EXPECT_THAT(channel.skip(6), IsOk());
+  EXPECT_THAT(channel.skip(6), FailsWith(ErrorCode::io, HasSubstr("broken")));
+  EXPECT_EQ(channel.to_skip(), 6u);
+}
+
 }  // namespace
 }  // namespace patchbay::fetch

@@ -1,5 +1,6 @@
 #include "core/fetch/download.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/fetch/url.hpp"
@@ -10,6 +11,8 @@ namespace {
 constexpr std::size_t kBuffer = 256 * kKiB;
 constexpr std::size_t kKeptBodyStart = 1024;
 constexpr int kMaxRedirects = 10;
+/// To receive less than this is quicker than a new request.
+constexpr std::uint64_t kWorthLeaping = kMiB;
 
 ErrorCode code_of_status(int status) {
   switch (status) {
@@ -93,6 +96,7 @@ Download::Download(std::string url, const TransferOptions& options, Log& log,
       size_seen_{from ? from->size : std::nullopt},
       received_{from ? from->received : 0},
       validator_{from ? from->validator : ""},
+      leap_{from && from->is_leap ? Leap::begun : Leap::none},
       begun_{from.has_value()},
       receiver_{[this] { channel_.close(receive_all().context("download " + name_)); }} {
 }
@@ -109,11 +113,15 @@ Status Download::wait_open() {
 
 std::optional<Download::Position> Download::position() const {
   if (!begun_) return std::nullopt;
-  return Position{received_, size_seen_, validator_};
+  return Position{received_, leap_ == Leap::begun, size_seen_, validator_};
 }
 
 Result<std::size_t> Download::read(std::span<std::byte> buffer) {
   return channel_.pull(buffer);
+}
+
+Status Download::skip(std::uint64_t count) {
+  return channel_.skip(count);
 }
 
 Download::Failure Download::failure(ErrorCode code, const std::string& why,
@@ -122,8 +130,11 @@ Download::Failure Download::failure(ErrorCode code, const std::string& why,
 }
 
 Status Download::receive_all() {
-  for (int resumed = 0;; ++resumed) {
+  for (int resumed = 0;;) {
+    PB_CHECK(leap());
+    if (begun_ && complete()) return Done{};
     auto failed = receive_once();
+    if (leap_ == Leap::due) continue;
     if (!failed) return Done{};
     if (channel_.reader() == Channel::Reader::gone) return Error{ErrorCode::cancelled, "cancelled"};
     refused_ = failed->cure == Failure::Cure::other_url;
@@ -133,13 +144,33 @@ Status Download::receive_all() {
       return std::move(failed->error)
           .context("gave up after " + std::to_string(resumed) + " resumed transfers");
     }
+    ++resumed;
     log_.warning("download " + name_ + ": broke off after " + human_size(received_) + " (" +
-                 failed->error.message() + "); resuming, attempt " + std::to_string(resumed + 1) +
+                 failed->error.message() + "); resuming, attempt " + std::to_string(resumed) +
                  " of " + std::to_string(options_.max_resumes));
     if (channel_.pause(options_.resume_interval) == Channel::Reader::gone) {
       return Error{ErrorCode::cancelled, "cancelled"};
     }
   }
+}
+
+bool Download::can_leap() const {
+  return size_seen_ && has_ranges_;
+}
+
+/// To where the reader goes on, before the server is asked for what follows.
+Status Download::leap() {
+  if (leap_ == Leap::due) leap_ = Leap::none;
+  const std::uint64_t wanted = channel_.to_skip();
+  if (wanted == 0 || !can_leap()) return Done{};
+  const std::uint64_t left = *size_seen_ - received_;
+  if (wanted > left) return ends_early(wanted - left);
+  log_.debug("download " + name_ + ": leaving out " + human_size(wanted) + " from " +
+             human_size(received_) + " on");
+  received_ += wanted;
+  leap_ = Leap::begun;
+  channel_.leave_out(wanted);
+  return Done{};
 }
 
 /// One attempt, through as many redirects as it takes. Nothing when all bytes have come.
@@ -163,6 +194,7 @@ std::optional<Download::Failure> Download::receive_from(const std::string& url,
   body_ = Body::ignore;
   body_start_.clear();
   refusal_.reset();
+  unwanted_ = 0;
   const Outcome outcome =
       client_->send({.url = url, .offset = received_, .if_range = validator_},
                     {[this](const Response& response) { return take_head(response); },
@@ -211,6 +243,7 @@ std::optional<Download::Failure> Download::refuse_resumption(const Response& res
   if (response.status == 200) {
     const bool same_size = !size_seen_ || response.content_length == size_seen_;
     if (!same_size) return changed;
+    if (leap_ == Leap::begun) return std::nullopt;
     return failure(ErrorCode::unsupported,
                    "the connection broke off, and the server cannot resume (it ignores Range)",
                    Failure::Cure::none);
@@ -252,6 +285,9 @@ Continue Download::take_head(const Response& response) {
         failure(ErrorCode::io, "it has changed on the server meanwhile", Failure::Cure::none);
   }
   if (refusal_) return Continue::stop;
+  if (received_ > 0 && response.status == 200) unwanted_ = received_;
+  if (unwanted_ > 0 || response.refuses_ranges) has_ranges_ = false;
+  leap_ = Leap::none;
   body_ = Body::deliver;
   if (!begun_) size_seen_ = response.content_length;
   begun_ = true;
@@ -260,11 +296,19 @@ Continue Download::take_head(const Response& response) {
   return Continue::go_on;
 }
 
+Continue Download::deliver(ByteSpan bytes) {
+  const auto unwanted = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), unwanted_));
+  unwanted_ -= unwanted;
+  bytes = bytes.subspan(unwanted);
+  received_ += bytes.size();
+  if (channel_.push(bytes) == Channel::Reader::gone) return Continue::stop;
+  if (!can_leap() || channel_.to_skip() < kWorthLeaping) return Continue::go_on;
+  leap_ = Leap::due;
+  return Continue::stop;
+}
+
 Continue Download::take_body(ByteSpan bytes) {
-  if (body_ == Body::deliver) {
-    received_ += bytes.size();
-    return channel_.push(bytes) == Channel::Reader::gone ? Continue::stop : Continue::go_on;
-  }
+  if (body_ == Body::deliver) return deliver(bytes);
   if (body_ == Body::ignore) return Continue::go_on;
   body_start_ += as_text(bytes);
   // Enough to tell a person; the rest of an error page is not worth waiting for.

@@ -16,12 +16,14 @@
 namespace patchbay::fetch {
 
 /// One download as a stream. A thread of its own receives into a bounded buffer, so that network
-/// and reader work at the same time; when the connection breaks it is taken up again where it was.
+/// and reader work at the same time; when the connection breaks it is taken up again where it was,
+/// and where the reader skips much it is ended, and taken up again behind that.
 class Download final : public ByteSource {
  public:
   /// How far a download has come, and by what its content is known again.
   struct Position {
-    std::uint64_t received = 0;
+    std::uint64_t received = 0;  // or left out
+    bool is_leap = false;        // to where it left out, nothing has come since
     std::optional<std::uint64_t> size;
     std::string validator;
   };
@@ -38,16 +40,19 @@ class Download final : public ByteSource {
   ~Download() override;
 
   Result<std::size_t> read(std::span<std::byte> buffer) override;
+  Status skip(std::uint64_t count) override;
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return size_; }
 
   /// Waits until the server has promised the content; before size().
   Status wait_open();
   /// Whether it has ended because the server does not hand out what the URL names, at least not by
-  /// this URL. After wait_open() or read() has failed.
+  /// this URL. After wait_open(), read() or skip() has failed.
   [[nodiscard]] bool is_refused() const { return refused_; }
-  /// Where it has ended; nothing if no content was promised. After wait_open() or read() has
-  /// failed.
+  /// Where it has ended; nothing if no content was promised. After wait_open(), read() or skip()
+  /// has failed.
   [[nodiscard]] std::optional<Position> position() const;
+  /// What a skip() that has failed has not come to.
+  [[nodiscard]] std::uint64_t left_to_skip() const { return channel_.to_skip(); }
 
  private:
   struct Failure {
@@ -63,9 +68,12 @@ class Download final : public ByteSource {
   std::optional<Failure> judge(const Outcome& outcome);
   std::optional<Failure> refuse(const Response& response) const;
   std::optional<Failure> refuse_resumption(const Response& response) const;
+  Status leap();
+  [[nodiscard]] bool can_leap() const;
   Status check_redirect(const std::string& from, const std::string& to) const;
   Continue take_head(const Response& response);
   Continue take_body(ByteSpan bytes);
+  Continue deliver(ByteSpan bytes);
   [[nodiscard]] bool complete() const { return size_seen_ && received_ == *size_seen_; }
   [[nodiscard]] Failure failure(ErrorCode code, const std::string& why, Failure::Cure cure) const;
 
@@ -79,9 +87,16 @@ class Download final : public ByteSource {
 
   // Only the receiving thread uses these, until it has closed the channel.
   std::optional<std::uint64_t> size_seen_;
-  std::uint64_t received_ = 0;
+  std::uint64_t received_ = 0;  // or left out
   std::string validator_;
   bool refused_ = false;
+  bool has_ranges_ = true;      // the server, as far as is known
+  std::uint64_t unwanted_ = 0;  // at the start of what the server sends now
+  enum class Leap : std::uint8_t {
+    none,
+    due,   // the transfer has been ended for one
+    begun  // something was left out; the server has yet to send what follows
+  } leap_ = Leap::none;
   enum class Body : std::uint8_t { deliver, keep_start, ignore } body_ = Body::ignore;
   bool begun_ = false;      // a response with the content has come, perhaps to a download before
   std::string body_start_;  // of a response that is not the content

@@ -44,6 +44,15 @@ Result<std::size_t> RenewedDownload::read(std::span<std::byte> buffer) {
   }
 }
 
+Status RenewedDownload::skip(std::uint64_t count) {
+  for (;;) {
+    auto skipped = download_->skip(count);
+    if (skipped || !download_->is_refused()) return skipped;
+    count = download_->left_to_skip();
+    PB_CHECK(renew(skipped.error()));
+  }
+}
+
 Status RenewedDownload::renew(const Error& refusal) {
   const auto position = download_->position();
   const std::uint64_t received = position ? position->received : 0;

@@ -18,6 +18,7 @@ class RenewedDownload final : public ByteSource {
                                                   Renewal renewal);
 
   Result<std::size_t> read(std::span<std::byte> buffer) override;
+  Status skip(std::uint64_t count) override;
   [[nodiscard]] std::optional<std::uint64_t> size() const override { return size_; }
 
  private:

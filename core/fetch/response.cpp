@@ -112,6 +112,7 @@ void ResponseParser::header(std::string_view line) {
   if (is("retry-after")) response_.retry_after = value;
   if (is("date")) response_.date = value;
   if (is("location")) response_.has_location = true;
+  if (is("accept-ranges")) response_.refuses_ranges = equal_ignoring_case(value, "none");
 }
 
 }  // namespace patchbay::fetch

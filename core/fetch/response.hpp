@@ -24,6 +24,7 @@ struct Response {
   std::string retry_after;
   std::string date;
   bool has_location = false;
+  bool refuses_ranges = false;  ///< "Accept-Ranges: none"
 
   /// A redirect that says where to.
   [[nodiscard]] bool is_redirect() const;

@@ -51,6 +51,12 @@ TEST(Response, GivenStatusLineWithoutNumber_WhenParsed_ThenItNeverCompletes) {
   }
 }
 
+TEST(Response, GivenAcceptRanges_WhenParsed_ThenOnlyNoneRefusesThem) {
+  EXPECT_TRUE(parsed({"HTTP/1.1 200 OK", "Accept-Ranges: None"}).refuses_ranges);
+  EXPECT_FALSE(parsed({"HTTP/1.1 200 OK", "Accept-Ranges: bytes"}).refuses_ranges);
+  EXPECT_FALSE(parsed({"HTTP/1.1 200 OK"}).refuses_ranges);
+}
+
 struct RangeCase {
   const char* value;
   std::optional<std::uint64_t> first;

@@ -36,8 +36,9 @@ bool is_url(std::string_view location);
 /// textual body.
 ///
 /// A download continues after a broken connection with Range and If-Range (or fails when the
-/// resource has changed meanwhile), follows redirects from http to http(s) and from https to https
-/// only, honours http_proxy, https_proxy, no_proxy, and bounds the time of every wait.
+/// resource has changed meanwhile); where much is skipped, in the same way behind that, if the size
+/// is known and the server knows ranges. It follows redirects from http to http(s) and from https
+/// to https only, honours http_proxy, https_proxy, no_proxy, and bounds the time of every wait.
 Result<std::unique_ptr<ByteSource>> open(const std::string& location,
                                          const TransferOptions& options, Log& log);
 

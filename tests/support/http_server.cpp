@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <charconv>
 #include <mutex>
@@ -118,6 +119,7 @@ struct HttpServer::State {
   UniqueFd listener;
   UniqueFd stop;
   int port = 0;
+  std::atomic<std::size_t> sent = 0;
   mutable std::mutex mutex;
   std::vector<HttpRequest> requests;
   std::vector<UniqueFd> stalled;
@@ -182,9 +184,10 @@ std::optional<HttpRequest> HttpServer::State::receive(int connection) const {
 void HttpServer::State::send(int connection, const std::string& bytes) {
   for (std::size_t at = 0; at < bytes.size();) {
     if (!wait(connection, POLLOUT)) return;
-    const ssize_t sent = ::send(connection, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
-    if (sent < 0) return;
-    at += static_cast<std::size_t>(sent);
+    const ssize_t taken = ::send(connection, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+    if (taken < 0) return;
+    at += static_cast<std::size_t>(taken);
+    sent += static_cast<std::size_t>(taken);
   }
 }
 
@@ -222,6 +225,10 @@ int HttpServer::port() const {
 std::vector<HttpRequest> HttpServer::requests() const {
   const std::scoped_lock lock{state_->mutex};
   return state_->requests;
+}
+
+std::size_t HttpServer::sent() const {
+  return state_->sent;
 }
 
 }  // namespace patchbay::testing

@@ -55,6 +55,8 @@ class HttpServer {
   [[nodiscard]] int port() const;
   /// All requests so far.
   [[nodiscard]] std::vector<HttpRequest> requests() const;
+  /// Bytes of all answers that the system has taken for sending so far.
+  [[nodiscard]] std::size_t sent() const;
 
  private:
   struct State;
