@@ -70,7 +70,8 @@ void Console::downloading(std::uint64_t done, std::optional<std::uint64_t> total
 
 void Console::draw_download(std::uint64_t done, std::optional<std::uint64_t> total) {
   const double seconds = std::chrono::duration<double>(drawn_ - started_).count();
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const auto come = static_cast<double>(done - std::min(done, skipped_));
+  const double rate = seconds > 0 ? come / seconds : 0;
   std::string text = "Download ";
   if (total) {
     const double fraction =

@@ -23,6 +23,7 @@ class Console final : public flow::Observer {
 
   void entering(flow::State state) override;
   void downloading(std::uint64_t done, std::optional<std::uint64_t> total) override;
+  void skipped(std::uint64_t bytes) override { skipped_ += bytes; }
   void module_progress(std::size_t payload, unsigned percent) override;
   void module_status(std::size_t payload, std::string_view text) override;
   void notice(std::string_view text) override;
@@ -38,6 +39,7 @@ class Console final : public flow::Observer {
   Style style_;
   Log& log_;
   std::string step_;
+  std::uint64_t skipped_ = 0;
   Clock::time_point started_{};
   Clock::time_point drawn_{};
   unsigned tenths_told_ = 0;

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 
+#include "core/base/bytes.hpp"
 #include "tests/support/collecting_log.hpp"
 
 namespace patchbay::app {
@@ -120,6 +122,20 @@ TEST(ConsoleBar, GivenADownload_WhenShown_ThenABarIsDrawnAndTakenAway) {
   EXPECT_THAT(text, AllOf(HasSubstr("50 %"), HasSubstr("[===============               ]")));
   EXPECT_THAT(text, EndsWith(std::string{"\r"} + kEscape + "[K"));
   EXPECT_EQ(text.find('\n'), text.npos);
+}
+
+TEST(ConsoleBar, GivenADownloadThatSkipsMuch_WhenShown_ThenTheRateIsThatOfWhatHasCome) {
+  CollectingLog log;
+
+  const std::string text = printed(Console::Style::bar, log, [](Console& console) {
+    console.downloading(0, 9000 * kMiB);
+    console.skipped(8000 * kMiB);
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{200};
+    while (std::chrono::steady_clock::now() < end)  // it draws ten times a second
+      console.downloading(8000 * kMiB + 1, 9000 * kMiB);
+  });
+
+  EXPECT_THAT(text, AllOf(HasSubstr("88 %"), HasSubstr(" bytes/s")));
 }
 
 TEST(ConsoleBar, GivenAPercentageBeyondEverything_WhenShown_ThenTheBarIsFull) {

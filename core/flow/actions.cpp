@@ -24,7 +24,12 @@ class ReaderSource final : public host::PayloadSource {
     return reader_.read();
   }
 
-  Status skip() override { return reader_.skip(payload_); }
+  Status skip() override {
+    const std::uint64_t before = reader_.bytes_consumed();
+    PB_CHECK(reader_.skip(payload_));
+    observer_.skipped(reader_.bytes_consumed() - before);
+    return Done{};
+  }
 
  private:
   artifact::Reader& reader_;

@@ -18,6 +18,9 @@ class Observer {
   virtual void entering(State /*state*/) {}
   /// The download has come to `done` bytes of `total` (when it is known) of the artifact.
   virtual void downloading(std::uint64_t /*done*/, std::optional<std::uint64_t> /*total*/) {}
+  /// `bytes` of the artifact are left out, because the device has them; downloading() counts them
+  /// as done.
+  virtual void skipped(std::uint64_t /*bytes*/) {}
   /// What the module of payload `payload` says about itself.
   virtual void module_progress(std::size_t /*payload*/, unsigned /*percent*/) {}
   virtual void module_status(std::size_t /*payload*/, std::string_view /*text*/) {}

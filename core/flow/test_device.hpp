@@ -32,9 +32,15 @@ class RecordingObserver final : public Observer {
     if (on_entering) on_entering(state);
   }
   void notice(std::string_view text) override { notices.emplace_back(text); }
+  void downloading(std::uint64_t done, std::optional<std::uint64_t> /*total*/) override {
+    bytes_done = done;
+  }
+  void skipped(std::uint64_t bytes) override { bytes_skipped += bytes; }
 
   std::vector<State> entered;
   std::vector<std::string> notices;
+  std::uint64_t bytes_done = 0;
+  std::uint64_t bytes_skipped = 0;
   std::function<void(State)> on_entering;
 };
 

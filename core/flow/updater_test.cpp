@@ -52,6 +52,19 @@ TEST(Updater, GivenAnEmptyPayloadWhoseDependsDoNotHold_WhenInstalled_ThenItIsRef
   EXPECT_EQ(device.installed().name, "unknown");
 }
 
+TEST(Updater, GivenAPayloadThatTheDeviceHas_WhenInstalled_ThenItIsToldHowMuchIsLeftOut) {
+  const std::string skips = "[ $1 != Download ] || echo skip >&$PATCHBAY_PROGRESS_FD";
+  TestDevice device{{{"a", {.extra = skips}}}};
+  patchbay::testing::write_text(device.directory / "payload", std::string(8 * kMiB, 'x'));
+
+  const auto outcome = device.install({payload("a")}, unattended());
+
+  ASSERT_THAT(outcome, IsOk());
+  EXPECT_EQ(outcome->end, End::committed);
+  EXPECT_GT(device.observer.bytes_skipped, 4 * kMiB);
+  EXPECT_GT(device.observer.bytes_done, 8 * kMiB);
+}
+
 TEST(Updater, GivenAnUpdateThatWaits_WhenAnotherIsInstalled_ThenItIsAConflict) {
   TestDevice device{{{"a", {}}}};
   ASSERT_EQ(device.install({payload("a")})->end, End::waiting);
