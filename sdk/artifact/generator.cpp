@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 #include "core/artifact/names.hpp"
 #include "core/os/file.hpp"
 #include "sdk/artifact/generator_names.hpp"
+#include "sdk/artifact/piece_sums.hpp"
 #include "sdk/artifact/yaml.hpp"
 
 namespace patchbay::artifact_tool {
@@ -134,15 +136,31 @@ Status read_lists(const YAML::Node& root, Generator& made) {
   return Done{};
 }
 
+/// The size of the pieces whose sums are asked for; 0: none.
+Result<std::uint64_t> pieces_at(const YAML::Node& root) {
+  PB_TRY(const std::string text, text_at(root, "pieces"));
+  if (text.empty()) return std::uint64_t{0};
+  std::uint64_t size = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, size);
+  if (parsed.ec == std::errc{} && parsed.ptr == end && size >= kSmallestPiece &&
+      size <= kLargestPiece)
+    return size;
+  return wrong_value(root["pieces"], "pieces \"" + printable(text) + "\" has to be a number from " +
+                                         std::to_string(kSmallestPiece) + " to " +
+                                         std::to_string(kLargestPiece) + ", bytes of a piece");
+}
+
 Result<Generator> generator_of(const YAML::Node& root) {
   PB_CHECK(check_keys(root, {"type", "summary", "example", "options", "one-of", "any-of", "files",
-                             "meta-data", "meta-data-keys", "needs-meta-data", "checksum",
+                             "meta-data", "meta-data-keys", "needs-meta-data", "checksum", "pieces",
                              "whole-system", "software-name", "compression", "clears"}));
   Generator made;
   PB_TRY(made.type, text_at(root, "type"));
   PB_TRY(made.summary, text_at(root, "summary"));
   PB_TRY(made.example, text_at(root, "example"));
   PB_TRY(made.checksum, text_at(root, "checksum"));
+  PB_TRY(made.pieces, pieces_at(root));
   PB_TRY(made.software_name, text_at(root, "software-name"));
   PB_TRY(made.compression, text_at(root, "compression"));
   PB_TRY(made.whole_system, truth_at(root, "whole-system"));

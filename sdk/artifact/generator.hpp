@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,6 +65,7 @@ struct Generator {
   bool needs_meta_data = false;             ///< a person has to bring it
   std::vector<std::string> meta_data_keys;  ///< what a person may say there; empty: anything
   std::string checksum;       ///< key of a provide with the SHA-256 of the only file; empty: none
+  std::uint64_t pieces = 0;   ///< of so many bytes: their sums go into the meta-data; 0: none do
   bool whole_system = false;  ///< the version stands for the file system, not for the payload type
   std::string software_name;  ///< template; empty: none
   std::string compression;    ///< unless asked for another; empty: that of all artifacts

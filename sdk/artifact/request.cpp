@@ -11,6 +11,7 @@
 #include "core/artifact/names.hpp"
 #include "core/os/file.hpp"
 #include "sdk/artifact/option_values.hpp"
+#include "sdk/artifact/piece_sums.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -133,6 +134,24 @@ Status add_meta_data(const PayloadRequest& request, artifact::PayloadSpec& paylo
   return Done{};
 }
 
+/// Without the checksum that they belong to nobody would believe them, and mender-artifact writes
+/// none.
+bool wants_pieces(const PayloadRequest& request, artifact::Habits habits) {
+  return request.generator.pieces > 0 && !request.no_checksum && habits == artifact::Habits::own;
+}
+
+Status add_pieces(const PayloadRequest& request, artifact::PayloadSpec& payload) {
+  if (has_pieces_key(payload.meta_data))
+    return wrong("--meta-data \"" + printable(request.meta_data_file) +
+                 "\": \"pieces\" is made from the payload file; leave it out");
+  if (payload.files.size() != 1)
+    return wrong("sums of pieces need exactly one payload file, not " +
+                 std::to_string(payload.files.size()));
+  PB_TRY(const PieceSums pieces, piece_sums_of(payload.files.front(), request.generator.pieces));
+  payload.meta_data = with_piece_sums(payload.meta_data, pieces);
+  return Done{};
+}
+
 Status add_augment(const AugmentRequest& request, artifact::PayloadSpec& payload) {
   if (!request.any()) return Done{};
   if (request.type.empty())
@@ -171,7 +190,8 @@ Status check_texts_of(const PayloadRequest& request) {
 }
 
 Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
-                                            const std::string& artifact_name) {
+                                            const std::string& artifact_name,
+                                            artifact::Habits habits) {
   PB_CHECK(check_texts_of(request));
   artifact::PayloadSpec payload;
   if (request.empty) {
@@ -181,6 +201,7 @@ Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
   }
   PB_TRY(payload, generate(request.generator, request.values));
   PB_CHECK(add_meta_data(request, payload));
+  if (wants_pieces(request, habits)) PB_CHECK(add_pieces(request, payload));
   PB_CHECK(add_pairs(request, payload));
   PB_CHECK(add_augment(request.augment, payload));
   if (request.software_name.empty()) {
@@ -275,7 +296,7 @@ Result<artifact::ArtifactSpec> build(const ArtifactRequest& request) {
   for (const std::string& path : request.scripts)
     PB_CHECK(add_scripts(path, spec));
   for (std::size_t i = 0; i < request.payloads.size(); ++i) {
-    auto payload = build_payload(request.payloads[i], spec.name);
+    auto payload = build_payload(request.payloads[i], spec.name, request.habits);
     if (!payload && request.payloads.size() > 1)
       return std::move(payload).error().context("payload " + std::to_string(i));
     if (!payload) return std::move(payload).error();

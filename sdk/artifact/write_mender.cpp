@@ -14,6 +14,7 @@ namespace patchbay::artifact_tool {
 namespace {
 
 constexpr int kUnknownCommand = 3;
+constexpr std::uint64_t kPieceOfImage = 4 * kMiB;  // as the module's description has it
 
 /// What that program can and this one does not do.
 struct Missing {
@@ -35,6 +36,7 @@ PayloadRequest rootfs_image() {
   payload.generator.options.front().repeat = false;
   payload.generator.options.front().required = true;
   payload.generator.checksum = "rootfs-image.checksum";
+  payload.generator.pieces = kPieceOfImage;
   payload.generator.whole_system = true;
   return payload;
 }

@@ -10,7 +10,7 @@ import stat
 import tarfile
 
 import scenario
-from artifact_write_test import COMMON, COMPRESSIONS, SIGNATURES, TOOL, TYPES, Workshop, read_by_reference, run
+from artifact_write_test import COMMON, COMPRESSIONS, SIGNATURES, TOOL, TYPES, Workshop, but_for_pieces, read_by_reference, run
 
 EACH_ONCE = tuple(zip(COMPRESSIONS, SIGNATURES))
 
@@ -53,7 +53,7 @@ class BothDirections(Workshop):
                     if kind == "docker-compose":  # whose generator turns the defaults off
                         ours, theirs = ([line for line in lines if "Clears" not in line]
                                         for lines in (ours, theirs))
-                    self.assertEqual(ours, theirs)
+                    self.assertEqual(but_for_pieces(ours), theirs)
 
     def test_every_combination_of_the_reference_is_read_as_if_it_were_ours(self):
         for kind, arguments in TYPES.items():
@@ -82,6 +82,8 @@ class BothDirections(Workshop):
         for payload in shown["payloads"]:
             for file in payload["files"]:
                 del file["modified"], file["mode"]
+            if payload["type"] == "rootfs-image":  # which the reference gives no sums of pieces
+                payload["meta_data"] = None
         return shown
 
     @staticmethod
