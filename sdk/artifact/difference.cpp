@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/artifact/sha256.hpp"
+#include "sdk/artifact/piece_sums.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -25,6 +26,16 @@ std::vector<Difference> compare(const Map& before, const Map& after) {
   for (const auto& [key, value] : after)
     if (!before.contains(key)) differences.push_back({key, std::nullopt, value});
   return differences;
+}
+
+std::optional<std::string> text_of(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional{text};
+}
+
+/// What differs may be one sum of very many.
+std::vector<Difference> compare_meta_data(const std::string& before, const std::string& after) {
+  if (before == after) return {};
+  return {{"", text_of(with_piece_sums_counted(before)), text_of(with_piece_sums_counted(after))}};
 }
 
 std::vector<Difference> compare(const std::optional<std::string>& before,
@@ -84,10 +95,6 @@ std::vector<std::string> clears(const PayloadHeader& payload) {
   return payload.clears.value_or(std::vector<std::string>{"*"});
 }
 
-std::optional<std::string> text_of(const std::string& text) {
-  return text.empty() ? std::nullopt : std::optional{text};
-}
-
 std::optional<std::string> type_of(const PayloadHeader& payload) {
   return payload.type ? payload.type : std::optional<std::string>{"empty"};
 }
@@ -107,7 +114,7 @@ PayloadDifference compare_payloads(const Contents& before, const Contents& after
   difference.depends = compare(flat(old.depends), flat(fresh.depends));
   difference.clears = compare(index < first.size() ? clears(old) : std::vector<std::string>{},
                               index < second.size() ? clears(fresh) : std::vector<std::string>{});
-  difference.meta_data = compare(text_of(old.meta_data), text_of(fresh.meta_data));
+  difference.meta_data = compare_meta_data(old.meta_data, fresh.meta_data);
   difference.files = compare(files(before, index), files(after, index));
   return difference;
 }

@@ -13,6 +13,7 @@
 #include "core/os/file.hpp"
 #include "core/os/file_replacement.hpp"
 #include "sdk/artifact/artifact_file.hpp"
+#include "sdk/artifact/passage.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -52,20 +53,6 @@ Result<std::string> checksum_of(const std::string& path) {
   }));
   PB_TRY(const artifact::Digest digest, sum.finish());
   return to_hex(digest);
-}
-
-/// Where a payload tells the checksum of its file, it is to be that of the new one.
-Status update_checksum(artifact::Change& change, const artifact::Contents& contents,
-                       std::size_t payload, const std::string& path) {
-  artifact::ArtifactSpec spec = change.header ? *change.header : artifact::spec_of(contents.header);
-  auto& provides = spec.payloads[payload].provides;
-  for (const char* key : kChecksumKeys) {
-    const auto found = provides.find(key);
-    if (found == provides.end()) continue;
-    PB_TRY(found->second, checksum_of(path));
-    change.header = spec;
-  }
-  return Done{};
 }
 
 }  // namespace
@@ -209,9 +196,49 @@ Status Editing::remove(const Call& call, const ChangeOptions& options) {
   return apply(call, options, {}, std::nullopt);
 }
 
+/// Sums of pieces are those of the only file. (Of an encrypted one nobody here knows what it was.)
+bool Editing::can_have_pieces() const {
+  if (is_encrypted(contents_->header.payloads[payload_])) return false;
+  return std::none_of(contents_->files.begin(), contents_->files.end(), [&](const auto& file) {
+    return file.payload == payload_ && file.name != name_;
+  });
+}
+
+/// Returns the new ones, if there were any before.
+Result<std::optional<PieceSums>> Editing::update_pieces(
+    artifact::PayloadSpec& payload, const std::optional<artifact::NewFile>& file) const {
+  std::optional<PieceSums> fresh;
+  PB_TRY(const auto old, piece_sums_in(payload.meta_data));
+  if (!old) return fresh;
+  payload.meta_data = without_piece_sums(payload.meta_data);
+  if (!file || !can_have_pieces()) return fresh;
+  PB_TRY(fresh, piece_sums_of({name_, file->path}, old->size));
+  payload.meta_data = with_piece_sums(payload.meta_data, *fresh);
+  return fresh;
+}
+
+/// What the payload says about its file is to be true of the new one.
+Status Editing::update_sums(artifact::Change& change,
+                            const std::optional<artifact::NewFile>& file) const {
+  artifact::ArtifactSpec spec =
+      change.header ? *change.header : artifact::spec_of(contents_->header);
+  artifact::PayloadSpec& payload = spec.payloads[payload_];
+  const std::string meta_data = payload.meta_data;
+  PB_TRY(const auto pieces, update_pieces(payload, file).context(place_.container));
+  bool changed = payload.meta_data != meta_data;
+  for (const char* key : kChecksumKeys) {
+    const auto found = payload.provides.find(key);
+    if (!file || found == payload.provides.end()) continue;
+    PB_TRY(found->second, pieces ? Result<std::string>{pieces->of} : checksum_of(file->path));
+    changed = true;
+  }
+  if (changed) change.header = std::move(spec);
+  return Done{};
+}
+
 Status Editing::apply(const Call& call, const ChangeOptions& options, artifact::Change change,
                       std::optional<artifact::NewFile> file) {
-  if (file) PB_CHECK(update_checksum(change, *contents_, payload_, file->path));
+  PB_CHECK(update_sums(change, file));
   change.files[payload_][name_] = std::move(file);
   return apply_change(call, place_.container, *contents_, std::move(change), options);
 }

@@ -9,6 +9,7 @@
 #include "sdk/artifact/change.hpp"
 #include "sdk/artifact/disk.hpp"
 #include "sdk/artifact/image.hpp"
+#include "sdk/artifact/piece_sums.hpp"
 #include "sdk/artifact/place.hpp"
 #include "sdk/artifact/temporary.hpp"
 
@@ -57,6 +58,10 @@ class Editing {
   Status copy_partitions();
   Status copy_part(const Extent& extent, const std::string& file);
   [[nodiscard]] Result<std::unique_ptr<Image>> open(const std::string& file) const;
+  [[nodiscard]] bool can_have_pieces() const;
+  [[nodiscard]] Result<std::optional<PieceSums>> update_pieces(
+      artifact::PayloadSpec& payload, const std::optional<artifact::NewFile>& file) const;
+  Status update_sums(artifact::Change& change, const std::optional<artifact::NewFile>& file) const;
   Status apply(const Call& call, const ChangeOptions& options, artifact::Change change,
                std::optional<artifact::NewFile> file);
   Status replace_image(const ChangeOptions& options);

@@ -24,7 +24,6 @@ namespace {
 using json = nlohmann::ordered_json;
 using artifact::PayloadFile;
 
-constexpr std::string_view kSuffix = ".encrypted";
 constexpr const char* kKey = "encrypted";  // of meta-data
 constexpr const char* kSizes = "sizes";
 
@@ -41,10 +40,6 @@ struct CryptOptions {
 
 Error refuse(std::string message) {
   return {ErrorCode::invalid_input, std::move(message)};
-}
-
-bool is_encrypted(const artifact::PayloadHeader& payload) {
-  return payload.type && payload.type->ends_with(kSuffix);
 }
 
 /// Whether the payload can be changed in this direction; the reason if not.
@@ -92,7 +87,7 @@ Status mark_encrypted(artifact::PayloadSpec& payload, const json& sizes, bool co
   document[kKey] = json{{kSizes, sizes}};
   if (compressed) document[kKey][kCompression] = "zstd";
   payload.meta_data = document.dump();
-  *payload.type += kSuffix;
+  *payload.type += kEncryptedSuffix;
   return Done{};
 }
 
@@ -105,7 +100,7 @@ Status mark_plain(artifact::PayloadSpec& payload, const json& sizes) {
     return refuse("what was decrypted has not the sizes that its meta-data tells");
   document.erase(kKey);
   payload.meta_data = document.empty() ? "" : document.dump();
-  payload.type->erase(payload.type->size() - kSuffix.size());
+  payload.type->erase(payload.type->size() - kEncryptedSuffix.size());
   return Done{};
 }
 

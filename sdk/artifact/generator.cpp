@@ -143,12 +143,9 @@ Result<std::uint64_t> pieces_at(const YAML::Node& root) {
   std::uint64_t size = 0;
   const char* const end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data(), end, size);
-  if (parsed.ec == std::errc{} && parsed.ptr == end && size >= kSmallestPiece &&
-      size <= kLargestPiece)
-    return size;
-  return wrong_value(root["pieces"], "pieces \"" + printable(text) + "\" has to be a number from " +
-                                         std::to_string(kSmallestPiece) + " to " +
-                                         std::to_string(kLargestPiece) + ", bytes of a piece");
+  if (parsed.ec == std::errc{} && parsed.ptr == end && is_piece_size(size)) return size;
+  return wrong_value(root["pieces"],
+                     "pieces \"" + printable(text) + "\" has to be " + piece_size_rule());
 }
 
 Result<Generator> generator_of(const YAML::Node& root) {

@@ -3,6 +3,7 @@
 #include "core/os/file.hpp"
 #include "sdk/artifact/modifications.hpp"
 #include "sdk/artifact/option_values.hpp"
+#include "sdk/artifact/piece_sums.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -73,6 +74,20 @@ Status apply_clears(const HeaderModifications& wanted, artifact::PayloadSpec& pa
   return Done{};
 }
 
+/// Sums of the pieces of the file are not of the person's making: they stay.
+Status apply_meta_data(const HeaderModifications& wanted, artifact::PayloadSpec& payload) {
+  if (wanted.meta_data.empty()) return Done{};
+  const auto pieces = piece_sums_in(payload.meta_data);
+  PB_TRY(payload.meta_data, read_meta_data("--meta-data", wanted.meta_data));
+  if (!pieces || !*pieces) return Done{};
+  const auto given = piece_sums_in(payload.meta_data);
+  if (has_pieces_key(payload.meta_data) && (!given || *given != *pieces))
+    return refuse("--meta-data \"" + wanted.meta_data +
+                  "\": \"pieces\" is made from the payload file; leave it out");
+  payload.meta_data = with_piece_sums(payload.meta_data, **pieces);
+  return Done{};
+}
+
 Status apply_to_payload(const HeaderModifications& wanted, Face face,
                         artifact::ArtifactSpec& spec) {
   if (!wanted.any_of_payload()) return Done{};
@@ -87,9 +102,7 @@ Status apply_to_payload(const HeaderModifications& wanted, Face face,
   artifact::PayloadSpec& payload = spec.payloads[index];
   PB_CHECK(apply_provides(wanted, face, payload));
   PB_CHECK(apply_clears(wanted, payload));
-  if (wanted.meta_data.empty()) return Done{};
-  PB_TRY(payload.meta_data, read_meta_data("--meta-data", wanted.meta_data));
-  return Done{};
+  return apply_meta_data(wanted, payload);
 }
 
 Status check(const HeaderModifications& wanted) {

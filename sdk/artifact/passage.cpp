@@ -49,6 +49,10 @@ Status unpack(const std::string& path) {
 
 }  // namespace
 
+bool is_encrypted(const artifact::PayloadHeader& payload) {
+  return payload.type && payload.type->ends_with(kEncryptedSuffix);
+}
+
 Result<artifact::Contents> Passage::read(const std::string& path) {
   const artifact::FileSinks sinks =
       [this](const PayloadFile& file) -> Result<std::unique_ptr<ByteSink>> {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/artifact/compress.hpp"
@@ -11,6 +12,10 @@
 #include "sdk/artifact/temporary.hpp"
 
 namespace patchbay::artifact_tool {
+
+/// Behind the type of a payload whose files are encrypted.
+inline constexpr std::string_view kEncryptedSuffix = ".encrypted";
+bool is_encrypted(const artifact::PayloadHeader& payload);
 
 enum class Direction : std::uint8_t { encrypt, decrypt };
 

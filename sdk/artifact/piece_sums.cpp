@@ -54,9 +54,8 @@ Result<std::uint64_t> size_in(const Json& said) {
   const auto found = said.find(kSize);
   const bool number = found != said.end() && found->is_number_unsigned();
   const std::uint64_t size = number ? found->get<std::uint64_t>() : 0;
-  if (size >= kSmallestPiece && size <= kLargestPiece) return size;
-  return wrong("size has to be from " + std::to_string(kSmallestPiece) + " to " +
-               std::to_string(kLargestPiece) + " bytes, not " +
+  if (is_piece_size(size)) return size;
+  return wrong("size has to be " + piece_size_rule() + ", not " +
                printable(found == said.end() ? "missing" : found->dump()));
 }
 
@@ -65,7 +64,7 @@ Result<std::string> digits_in(const Json& said, const char* key) {
   const auto found = said.find(key);
   if (found == said.end() || !found->is_string()) return wrong(std::string{key} + " is no text");
   auto digits = found->get<std::string>();
-  if (digits.size() % kHexDigits == 0 && is_hex(digits)) return digits;
+  if (!digits.empty() && digits.size() % kHexDigits == 0 && is_hex(digits)) return digits;
   return wrong(std::string{key} + " \"" + printable(digits) +
                "\" has to be 64 lower-case hex digits for each sum");
 }
@@ -97,7 +96,16 @@ std::string PieceSums::sum(std::uint64_t index) const {
   return sums.substr(index * kHexDigits, kHexDigits);
 }
 
-std::uint64_t pieces_of(std::uint64_t bytes, std::uint64_t piece_size) {
+bool is_piece_size(std::uint64_t bytes) {
+  return bytes > 0 && bytes % kPieceUnit == 0 && bytes <= kLargestPiece;
+}
+
+std::string piece_size_rule() {
+  return "a multiple of " + std::to_string(kPieceUnit) + " bytes, at most " +
+         std::to_string(kLargestPiece);
+}
+
+std::uint64_t count_pieces(std::uint64_t bytes, std::uint64_t piece_size) {
   return bytes / piece_size + (bytes % piece_size == 0 ? 0 : 1);
 }
 
@@ -175,6 +183,7 @@ Result<std::optional<PieceSums>> piece_sums_in(const std::string& meta_data) {
 }
 
 std::string with_piece_sums(const std::string& meta_data, const PieceSums& pieces) {
+  if (pieces.count() == 0) return without_piece_sums(meta_data);
   Json json = parsed(meta_data);
   json[kPieces] = Json{{kOf, pieces.of}, {kSize, pieces.size}, {kSums, pieces.sums}};
   return text_of(json);

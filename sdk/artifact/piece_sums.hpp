@@ -17,22 +17,26 @@ struct PieceSums {
   std::uint64_t size = 0;  ///< bytes of a piece; the last one may have fewer
   std::string sums;        ///< SHA-256 of every piece, in hex, one behind the other
 
+  bool operator==(const PieceSums&) const = default;
   [[nodiscard]] std::uint64_t count() const;
   /// That of piece `index`, which has to be there.
   [[nodiscard]] std::string sum(std::uint64_t index) const;
 };
 
-/// What a piece can have.
-inline constexpr std::uint64_t kSmallestPiece = 4 * kKiB;
-inline constexpr std::uint64_t kLargestPiece = 64 * kMiB;
+/// Bytes that pieces can have: a device reads whole blocks, and those who add up hold some pieces.
+inline constexpr std::uint64_t kPieceUnit = 4 * kKiB;
+inline constexpr std::uint64_t kLargestPiece = 16 * kMiB;
+bool is_piece_size(std::uint64_t bytes);
+/// "a multiple of ..."
+std::string piece_size_rule();
 
 /// How many pieces a file of `bytes` has.
-std::uint64_t pieces_of(std::uint64_t bytes, std::uint64_t piece_size);
+std::uint64_t count_pieces(std::uint64_t bytes, std::uint64_t piece_size);
 
 /// Adds up the pieces of what is written to it, on up to four cores.
 class PieceHasher final : public artifact::ByteSink {
  public:
-  /// `piece_size` is from kSmallestPiece to kLargestPiece.
+  /// `piece_size` is one.
   static Result<PieceHasher> start(std::uint64_t piece_size);
   PieceHasher(PieceHasher&&) noexcept;
   PieceHasher& operator=(PieceHasher&&) noexcept;
@@ -60,7 +64,7 @@ bool has_pieces_key(const std::string& meta_data);
 /// reads.
 Result<std::optional<PieceSums>> piece_sums_in(const std::string& meta_data);
 
-/// `meta_data`, empty or a JSON object, with these, or without any.
+/// `meta_data`, empty or a JSON object, with these, or without any. A file of nothing has none.
 std::string with_piece_sums(const std::string& meta_data, const PieceSums& pieces);
 std::string without_piece_sums(const std::string& meta_data);
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <ostream>
 #include <string>
 
 #include "core/artifact/sha256.hpp"
@@ -16,7 +16,7 @@ using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::IsOk;
 
-constexpr std::uint64_t kPiece = kSmallestPiece;
+constexpr std::uint64_t kPiece = kPieceUnit;
 
 std::string sum_of(std::string_view bytes) {
   return to_hex(*artifact::sha256(as_bytes(bytes)));
@@ -44,7 +44,7 @@ TEST_P(PieceSumsOf, GivenFile_WhenSummedUp_ThenEveryPieceHasItsSumAndTheLastNoPa
 
   ASSERT_THAT(pieces, IsOk());
   EXPECT_EQ(pieces->of, sum_of(image));
-  EXPECT_EQ(pieces->count(), pieces_of(image.size(), kPiece));
+  EXPECT_EQ(pieces->count(), count_pieces(image.size(), kPiece));
   std::string want;
   for (std::size_t at = 0; at < image.size(); at += kPiece)
     want += sum_of(std::string_view{image}.substr(at, kPiece));
@@ -68,6 +68,7 @@ TEST(PieceSums, GivenMetaData_WhenPiecesAreAddedAndTakenOut_ThenTheRestStays) {
   EXPECT_EQ((*read)->sum(1), sum_of("two"));
   EXPECT_EQ(without_piece_sums(with), R"({"b":1,"a":[2.5]})");
   EXPECT_EQ(without_piece_sums(with_piece_sums("", pieces)), "");
+  EXPECT_EQ(with_piece_sums(with, PieceSums{sum_of(""), kPiece, ""}), R"({"b":1,"a":[2.5]})");
   EXPECT_THAT(with_piece_sums_counted(with), HasSubstr(R"("count":2)"));
   EXPECT_THAT(with_piece_sums_counted(with), Not(HasSubstr(sum_of("one"))));
 }
@@ -88,6 +89,9 @@ struct Broken {
   std::string of, size, sums;
   const char* says;
 };
+void PrintTo(const Broken& given, std::ostream* out) {
+  *out << given.name;
+}
 class BrokenPieceSums : public ::testing::TestWithParam<Broken> {};
 
 TEST_P(BrokenPieceSums, GivenThem_WhenRead_ThenTheMessageNamesWhatIsWrong) {
@@ -101,12 +105,15 @@ TEST_P(BrokenPieceSums, GivenThem_WhenRead_ThenTheMessageNamesWhatIsWrong) {
 const std::string kSum = '"' + std::string(64, 'a') + '"';
 INSTANTIATE_TEST_SUITE_P(
     Kinds, BrokenPieceSums,
-    ::testing::Values(Broken{"SizeZero", kSum, "0", kSum, "size has to be from 4096"},
+    ::testing::Values(Broken{"SizeZero", kSum, "0", kSum,
+                             "a multiple of 4096 bytes, at most 16777216, not 0"},
                       Broken{"SizeHuge", kSum, "1099511627776", kSum, "1099511627776"},
+                      Broken{"SizeOdd", kSum, "4097", kSum, "not 4097"},
+                      Broken{"SumsEmpty", kSum, "4096", "\"\"", "sha256 \"\""},
                       Broken{"SizeNegative", kSum, "-4096", kSum, "-4096"},
                       Broken{"SizeText", kSum, "\"4096\"", kSum, "size"},
                       Broken{"OfNumber", "1", "4096", kSum, "of is no text"},
-                      Broken{"OfEmpty", "\"\"", "4096", kSum, "of has to be one sum"},
+                      Broken{"OfEmpty", "\"\"", "4096", kSum, "of \"\""},
                       Broken{"OfShort", "\"abcd\"", "4096", kSum, "of \"abcd\""},
                       Broken{"SumsInCapitals", kSum, "4096", '"' + std::string(64, 'A') + '"',
                              "64 lower-case hex digits"},

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "sdk/artifact/piece_sums.hpp"
 #include "sdk/artifact/show.hpp"
 
 namespace patchbay::artifact_tool {
@@ -60,7 +61,8 @@ Json said_json(const artifact::PayloadHeader& payload) {
     json["provides"][key] = value;
   for (const auto& [key, values] : payload.depends)
     json["depends"][key] = values;
-  if (!payload.meta_data.empty()) json["meta_data"] = Json::parse(payload.meta_data);
+  if (!payload.meta_data.empty())
+    json["meta_data"] = Json::parse(with_piece_sums_counted(payload.meta_data));
   return json;
 }
 

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "core/base/bytes.hpp"
+#include "sdk/artifact/piece_check.hpp"
 #include "sdk/artifact/show.hpp"
 
 namespace patchbay::artifact_tool {
@@ -74,9 +75,22 @@ void print_maps(const artifact::PayloadHeader& payload) {
   lines("  Depends", depends);
 }
 
-void print_meta_data(const artifact::PayloadHeader& payload) {
-  if (!payload.meta_data.empty())
-    line("  Meta-data", printable(payload.meta_data, kLongestMetaData));
+void print_meta_data(const std::string& text) {
+  if (!text.empty()) line("  Meta-data", printable(text, kLongestMetaData));
+}
+
+/// With sums of pieces told by their number.
+void print_meta_data(const artifact::Contents& contents, std::size_t index) {
+  const std::string& text = contents.header.payloads[index].meta_data;
+  const auto pieces = piece_sums_in(text);
+  if (!pieces || !*pieces) return print_meta_data(text);
+  print_meta_data(without_piece_sums(text));
+  std::string told =
+      std::to_string((*pieces)->count()) + ", of " + human_size((*pieces)->size) + " each";
+  const PiecesOf whose = whose_pieces(contents, index, **pieces);
+  if (whose == PiecesOf::plain_file) told += ", of what is encrypted";
+  if (whose == PiecesOf::another_file) told += ", OF ANOTHER FILE: devices do not use them";
+  line("  Piece sums", told);
 }
 
 enum class Part : std::uint8_t { signed_one, augmented };
@@ -100,7 +114,7 @@ void print_payload(const artifact::Contents& contents, std::size_t index) {
   line("Payload " + std::to_string(index), payload.type ? *payload.type : "empty (no type)");
   print_maps(payload);
   line("  Clears", clears_text(payload));
-  print_meta_data(payload);
+  print_meta_data(contents, index);
   print_files(contents, index, Part::signed_one);
 }
 
@@ -109,7 +123,7 @@ void print_augment(const artifact::Contents& contents, const artifact::PayloadHe
   line("Augmented part", "not signed; no device installs an artifact that has one");
   print_maps(augment);
   if (augment.clears) line("  Clears", clears_text(augment));
-  print_meta_data(augment);
+  print_meta_data(augment.meta_data);
   print_files(contents, 0, Part::augmented);
 }
 

@@ -2,11 +2,13 @@
 
 #include <cstdio>
 
+#include "core/artifact/names.hpp"
 #include "sdk/artifact/artifact_file.hpp"
 #include "sdk/artifact/command_line.hpp"
 #include "sdk/artifact/commands.hpp"
 #include "sdk/artifact/keys.hpp"
 #include "sdk/artifact/outcome.hpp"
+#include "sdk/artifact/piece_check.hpp"
 
 namespace patchbay::artifact_tool {
 namespace {
@@ -26,6 +28,19 @@ Status check_policy(const ValidateOptions& options, const artifact::Contents& co
                options.artifact +
                    ": it is signed, but no key was given to check the signature "
                    "with: --key FILE"};
+}
+
+/// Nothing is wrong with the artifact, but whoever changed it did not know all of it.
+void warn_of_other_pieces(const Call& call, const ValidateOptions& options,
+                          const artifact::Contents& contents) {
+  for (std::size_t i = 0; i < contents.header.payloads.size(); ++i) {
+    const auto pieces = piece_sums_in(contents.header.payloads[i].meta_data);
+    if (!pieces || !*pieces || whose_pieces(contents, i, **pieces) != PiecesOf::another_file)
+      continue;
+    warn(call, options.artifact + ": payload " + artifact::index_text(i) +
+                   ": the sums of pieces in its meta-data are of another file, with sha256 " +
+                   (*pieces)->of + ": devices do not use them");
+  }
 }
 
 void print_success(const Call& call, const ValidateOptions& options,
@@ -64,13 +79,14 @@ int validate(const Call& call) {
   // A device refuses what mender-artifact calls valid: that program's users get its answer.
   const auto augments =
       call.face == Face::mender ? artifact::Augments::read : artifact::Augments::refuse;
-  const auto contents = read_artifact(options.artifact, *keys, {}, augments);
+  const auto contents = read_with_pieces(options.artifact, *keys, augments);
   if (!contents) {
     return fail(call, outcome_of_reading(contents.error(), Outcome::invalid_artifact),
                 contents.error());
   }
   if (const auto policy = check_policy(options, *contents); !policy)
     return fail(call, Outcome::invalid_artifact, policy.error());
+  warn_of_other_pieces(call, options, *contents);
   print_success(call, options, *contents);
   return exit_code(call.face, Outcome::done);
 }

@@ -514,8 +514,8 @@ class Misspelt(Workshop):
         ('software-name: "{text}"', 'software-name: "{tex}"', 'software-name: there is no option "tex"'),
         ("[[text]]", "[[text, lgo]]", 'one-of: there is no option "lgo"'),
         ("kind: flag", "kind: flaf", 'kind "flaf" is none of: text word'),
-        ("one-of: [[text]]", "pieces: 4k", 'pieces "4k" has to be a number from 4096 to 67108864'),
-        ("one-of: [[text]]", "pieces: 1024", 'pieces "1024" has to be a number from 4096'),
+        ("one-of: [[text]]", "pieces: 4k", 'pieces "4k" has to be a multiple of 4096 bytes, at most 16777216'),
+        ("one-of: [[text]]", "pieces: 5000", 'pieces "5000" has to be a multiple of 4096'),
     ]
 
     def test_each_name(self):
