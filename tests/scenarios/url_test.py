@@ -93,11 +93,13 @@ class Content:
         if self.breaks:
             rest = rest[:self.breaks.pop(0)]
             handler.close_connection = True
-        handler.wfile.write(rest)
+        for at in range(0, len(rest), 65536):
+            self.sent += handler.wfile.write(rest[at:at + 65536])
         if self.after:
             self.after()
 
     after = None
+    sent = 0
 
 
 class Url(scenario.Scenario):
@@ -236,6 +238,49 @@ class Broken(Url):
             'act "$1"\nexit 0', 'case $1 in ArtifactInstall) cp tmp/big "%s";; esac\nact "$1"\nexit 0' % self.device.path("got")), 0o755)
         self.fetch("/a.mender")
         self.assert_installed()
+
+
+class Skipped(Url):
+    """A payload that the device has, and one behind it that it does not have."""
+
+    def setUp(self):
+        super().setUp()
+        self.module("there", 'case $1 in SupportsRollback) echo Yes;; Download) echo skip >&"$PATCHBAY_PROGRESS_FD";; esac\n')
+        image = os.urandom(40000000)  # more than the sockets of both sides hold
+        with open(self.device.artifact([payload("there", [("image", image)]),
+                                        payload("probe", [("big", self.big)])]), "rb") as file:
+            self.body = file.read()
+
+    def test_it_is_not_transferred(self):
+        page = self.server.pages["/a.mender"] = Content(self.body)
+        result = self.fetch("/a.mender")
+        self.assert_installed()
+        self.assertEqual(len(self.server.requests), 2)
+        self.assertLess(page.sent, 20000000)
+        self.assertNotIn("resuming", result.stderr)
+
+    def test_server_without_ranges_sends_it(self):
+        self.server.pages["/a.mender"] = Content(self.body, ranges=False)
+        self.fetch("/a.mender")
+        self.assert_installed()
+
+    def test_break_behind_it_is_resumed(self):
+        self.server.pages["/a.mender"] = Content(self.body, breaks=[len(self.body), 1000])
+        result = self.fetch("/a.mender")
+        self.assert_installed()
+        self.assertEqual(len(self.server.requests), 3)
+        self.assertIn("resuming", result.stderr)
+
+    def test_content_that_changed_meanwhile_is_refused(self):
+        page = Content(self.body)
+
+        def answer_and_change(handler):
+            page.etag = '"two"' if "Range" in handler.headers else '"one"'
+            page(handler)
+        self.server.pages["/a.mender"] = answer_and_change
+        result = self.fetch("/a.mender", code=1)
+        self.assertIn("changed on the server", result.stderr)
+        self.assert_nothing_installed()
 
 
 class Redirect(Url):
