@@ -303,13 +303,13 @@ TEST_F(SkippingDownload,
   const auto renewal = [&]() -> Result<std::string> { return server.url("/1"); };
   const auto source = open_link(server.url("/0"), options_, log_, renewal);
   ASSERT_THAT(source, IsOk());
-  ASSERT_THAT(read_some(**source, kRead), IsOk());
+  ASSERT_THAT(read_some(**source, kRead - 10), IsOk());
   while (server.requests().size() < 2)
     std::this_thread::yield();
 
   EXPECT_THAT((*source)->skip(kMuch), IsOk());
 
-  EXPECT_THAT(read_all(**source), IsOkAnd(rest_from(kRead + kMuch)));
+  EXPECT_THAT(read_all(**source), IsOkAnd(rest_from(kRead - 10 + kMuch)));
 }
 
 TEST_F(SkippingDownload, GivenTheNextLinkToAServerWithoutRanges_WhenSkipped_ThenItIsReadThere) {
