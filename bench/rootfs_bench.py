@@ -26,6 +26,7 @@ from install_bench import existing, say
 MEMORY = pathlib.Path("/dev/shm")
 SOURCES = pathlib.Path(__file__).resolve().parent.parent
 SWUPDATE_SLEEP = 1.0
+OURS = ("ours", "without")  # the artifact with piece sums, and without
 COMPRESSIONS = ("none", "gzip", "zstd")
 SWUPDATE_NAMES = {"none": "", "gzip": 'compressed = "zlib";', "zstd": 'compressed = "zstd";'}
 
@@ -132,19 +133,19 @@ exit $found''',
             "-out", self.work / "cert", "-subj", "/CN=bench", "-days", "3650",
             "-addext", "extendedKeyUsage=emailProtection,codeSigning")
 
-    def rootfs_artifact(self, compression):
-        path = self.data / f"rootfs-{self.options.size}-{compression}.mender"
+    def rootfs_artifact(self, compression, maker="patchbay-artifact"):
+        """Ours has piece sums; mender-artifact's has none."""
+        suffix = "-" + maker.split("-")[0]
+        path = self.data / f"rootfs-{self.options.size}-{compression}{suffix}.mender"
         if path.exists():
             return path
         part = path.with_suffix(".part")
         say(f"writing {path.name}")
-        if compression in ("none", "gzip"):
-            run("mender-artifact", "write", "rootfs-image", "--compression", compression, "-n",
-                "release-2", "-t", install_bench.DEVICE, "-f", self.rootfs, "-o", part)
-        else:
-            run(self.build / "sdk/artifact/patchbay-artifact", "write", "rootfs-image", "--generators",
-                SOURCES / "modules", "--compression", compression, "-n", "release-2", "-t",
-                install_bench.DEVICE, "-f", self.rootfs, "-o", part)
+        tool = [maker, "write", "rootfs-image"]
+        if maker == "patchbay-artifact":
+            tool = [self.build / "sdk/artifact/patchbay-artifact", *tool[1:], "--generators", SOURCES / "modules"]
+        run(*tool, "--compression", compression, "-n", "release-2", "-t", install_bench.DEVICE, "-f",
+            self.rootfs, "-o", part)
         os.rename(part, path)
         return path
 
@@ -216,12 +217,13 @@ exit $found''',
             time.sleep(1)
 
     def commands(self, compression):
-        artifact = self.rootfs_artifact(compression)
         commands = {
-            "ours": self.ours("install", artifact),
+            "ours": self.ours("install", self.rootfs_artifact(compression)),
             "dd": ["dd", f"if={self.rootfs}", f"of={self.slot_b}", "bs=1M", "conv=fsync"]}
         if self.mender and compression != "zstd":  # which that client cannot read
-            commands["mender"] = self.theirs("install", artifact)
+            theirs = self.rootfs_artifact(compression, "mender-artifact")
+            commands["mender"] = self.theirs("install", theirs)
+            commands["without"] = self.ours("install", theirs)
         if shutil.which("swupdate"):
             commands["swupdate"] = ["timeout", "120", "swupdate", "-H", "bench:1.0", "-M", "-m", "-k",
                                     self.work / "cert", "-i", self.swu(compression)]
@@ -233,7 +235,7 @@ exit $found''',
 
     def one(self, who, command):
         self.reset()
-        cost = self.measure(command, 4 if who == "ours" else 0)
+        cost = self.measure(command, 4 if who in OURS else 0)
         if who == "swupdate":
             cost["wall"] -= SWUPDATE_SLEEP
         self.check(who)
@@ -253,8 +255,11 @@ exit $found''',
         ours = measured["ours"]
         targets = {"mender": 0.7 if compression == "none" else 1.0, "swupdate": 1.0, "rauc": 1.0}
         for who, theirs in measured.items():
-            if who != "ours":
+            if who not in OURS:
                 self.row(f"{name} (to {who})", ours, theirs, targets.get(who))
+        if "without" in measured:
+            self.row("  without piece sums (to mender)", measured["without"], measured["mender"],
+                     targets["mender"])
         self.row(f"  peak memory, {name}", None, None, 16, value=ours["rss"], unit="MiB")
         if compression == "none":
             self.again(commands["ours"], ours)

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
+#include <new>
 #include <string>
 
 namespace patchbay::slot {
@@ -27,9 +29,24 @@ std::string place(const std::string& path, std::uint64_t offset) {
 
 }  // namespace
 
-Buffer::Buffer() : bytes_{static_cast<std::byte*>(std::aligned_alloc(kPiece, kPiece)), &std::free} {
+Buffer::Buffer() {
+  constexpr auto kMapped = 2 * kPiece;
+  void* const mapped =
+      ::mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc{};
+  void* aligned = mapped;
+  auto room = kMapped;
+  std::align(kPiece, kPiece, aligned, room);
+  auto* const bytes = static_cast<std::byte*>(aligned);
+  if (aligned != mapped) ::munmap(mapped, kMapped - room);
+  ::munmap(bytes + kPiece, room - kPiece);
+  bytes_.reset(bytes);
   // Refused by kernels that were built without huge pages, and no matter there.
-  (void)::madvise(bytes_.get(), kPiece, MADV_HUGEPAGE);
+  (void)::madvise(bytes, kPiece, MADV_HUGEPAGE);
+}
+
+void Buffer::Unmap::operator()(std::byte* bytes) const {
+  ::munmap(bytes, kPiece);
 }
 
 Result<DeviceIo> DeviceIo::open(const SlotDevice& device) {

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 
@@ -17,15 +16,19 @@ namespace patchbay::slot {
 constexpr std::size_t kPiece = std::size_t{2} * 1024 * 1024;
 
 /// Memory that O_DIRECT takes, on a huge page where the kernel has one to give: it is pinned for
-/// each transfer, which otherwise costs as much as comparing what is in it.
+/// each transfer, which otherwise costs as much as comparing what is in it. Of its own, so that the
+/// kernel has it back at once.
 class Buffer {
  public:
-  Buffer();
+  Buffer();  ///< Throws std::bad_alloc.
   [[nodiscard]] std::span<std::byte> all() const { return {bytes_.get(), kPiece}; }
   [[nodiscard]] std::span<std::byte> first(std::size_t count) const { return all().first(count); }
 
  private:
-  std::unique_ptr<std::byte, decltype(&std::free)> bytes_;
+  struct Unmap {
+    void operator()(std::byte* bytes) const;
+  };
+  std::unique_ptr<std::byte, Unmap> bytes_;
 };
 
 /// A piece of the image, and where on the device it belongs.
