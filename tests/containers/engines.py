@@ -310,7 +310,9 @@ class Podman(Engine):
             # Limits that a machine without all privileges can set, too.
             file.write('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n'
                        f'[network]\nnetwork_config_dir = "{self.directory}/networks"\n')
-        return {**os.environ, "CONTAINERS_CONF": path}
+        # What it has half loaded when it is killed stays, and is to go with the rest.
+        os.makedirs(self.directory + "/tmp", exist_ok=True)
+        return {**os.environ, "CONTAINERS_CONF": path, "TMPDIR": self.directory + "/tmp"}
 
     def settings(self):
         return {"podman-socket": self.socket, "podman": self.options()}
