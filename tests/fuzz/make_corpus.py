@@ -70,6 +70,11 @@ chunk = struct.Struct("<16sII")
 seed("chunk_index", struct.pack("<I8sIIII", 8192 + 8192 + 7, b"pbchunk1", 8192, 65536, 13, 3) +
      chunk.pack(b"1" * 16, 8192, 100) + chunk.pack(b"1" * 16, 8192, 0) + chunk.pack(b"2" * 16, 7, 20))
 
+# Sums of two pieces in meta-data, beside something else; and what is not quite that.
+for size, of in ((4096, "a" * 64), (5000, "a" * 64), (4096, "A" * 64)):
+    seed("piece_sums", b'{"k":[1.5],"pieces":{"of":"%s","size":%d,"sha256":"%s"}}' % (of.encode(), size, b"0123" * 32))
+seed("piece_sums", b'{"pieces":{"of":1,"sha256":[]}}')
+
 # What programs ask the forwarder.
 seed("request_head", b"GET /api/x?y=z HTTP/1.1\r\nHost: 127.0.0.1:1\r\nConnection: keep-alive, X\r\nX: 1\r\n\r\n")
 seed("request_head", b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nTE: trailers\r\n\r\n")
