@@ -30,7 +30,8 @@ module::Result<bool> holds_image(const ImageRequest& request) {
   if (*request.size > request.target.size) return false;
   PATCHBAY_TRY(auto io, DeviceIo::open(request.target));
   PATCHBAY_CHECK(io.settle());
-  return has_image(request, io);
+  const auto held = has_image(request, io);
+  return held && *held;
 }
 
 }  // namespace patchbay::slot

@@ -53,7 +53,8 @@ struct WrittenImage {
 module::Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource& source);
 
 /// Whether the device has the image already, as far as the sums of its pieces tell; false without
-/// them, or without a size. Reads the device up to the first difference, past the page cache.
+/// them, without a size, and where it cannot be read (a UBI volume whose update was cut): writing it
+/// will tell why. Reads the device up to the first difference, past the page cache.
 module::Result<bool> holds_image(const ImageRequest& request);
 
 }  // namespace patchbay::slot

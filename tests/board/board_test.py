@@ -97,12 +97,17 @@ class Board(BoardCase):
         self.assertIn("made from another image than that in slot B", board.expect(1, workbench.given(made, "install")))
 
     def test_a_system_that_panics_falls_back_and_the_commit_says_so(self):
-        board = self.installed(bench.artifact("panics", no_init))
+        made = bench.artifact("panics", no_init)
+        board = self.installed(made)
         board.restart()
         board.wait_for_console("Kernel panic")
         self.assertEqual(board.wait_up(), ("v1", "/dev/vda2"))
         self.assertIn("did not start: the boot loader has gone back", board.expect(1, "client commit"))
         self.assert_old(board)
+        # At the next attempt it is there already.
+        said = board.expect(4, workbench.given(made, "--log-level info install"))
+        self.assertIn("has the image already", said)
+        self.assertEqual(workbench.boots_next(board), ("B", True))
 
     def test_a_system_that_hangs_falls_back_and_the_commit_says_so(self):
         board = self.installed(bench.artifact("hangs", hangs))
