@@ -11,8 +11,6 @@
 namespace patchbay::artifact_tool {
 namespace {
 
-constexpr unsigned kDirectoryMode = 0755;
-
 struct InstallOptions {
   std::vector<std::string> words;
   std::string mode;

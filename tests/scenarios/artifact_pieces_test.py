@@ -91,7 +91,7 @@ class RootSystem(Pieces):
         self.file("new", "new\n", 0o644)
         self.run_program("mkfs.ext4", "-q", "-d", self.path("tree"), self.path("root.ext4"), "9M")
         self.data = self.bytes_of("root.ext4")
-        self.write("root.ext4")
+        self.write("root.ext4", "--compression", "none")
 
     def image(self):
         return self.payload_files(self.path("a.mender"))["root.ext4"][1]
@@ -104,7 +104,7 @@ class Changing(RootSystem):
 
     def test_whoever_changes_the_image_adds_up_anew(self):
         for program, commands in ((self.own, self.CHANGES), (self.compat, self.CHANGES[:1])):
-            self.write("root.ext4")
+            self.write("root.ext4", "--compression", "none")
             for command in commands:
                 with self.subTest(command=command):
                     before = self.image()
