@@ -14,7 +14,7 @@ namespace patchbay::artifact_tool {
 namespace {
 
 constexpr int kUnknownCommand = 3;
-constexpr std::uint64_t kPieceOfImage = 4 * kMiB;  // as the module's description has it
+constexpr std::uint64_t kPieceOfImage = 2 * kMiB;  // as the module's description has it
 
 /// What that program can and this one does not do.
 struct Missing {

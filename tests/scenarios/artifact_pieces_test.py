@@ -7,7 +7,7 @@ import artifact_tool as tool
 import scenario
 from artifact_tool import sha256
 
-PIECE = 4 << 20
+PIECE = 2 << 20
 
 
 def pieces_of(data, size=PIECE):
@@ -89,7 +89,7 @@ class RootSystem(Pieces):
         self.file("tree/etc/mender/artifact_info", "artifact_name=release-2\n")
         self.file("tree/etc/old", "old\n")
         self.file("new", "new\n", 0o644)
-        self.run_program("mkfs.ext4", "-q", "-d", self.path("tree"), self.path("root.ext4"), "9M")
+        self.run_program("mkfs.ext4", "-q", "-d", self.path("tree"), self.path("root.ext4"), "5M")
         self.data = self.bytes_of("root.ext4")
         self.write("root.ext4", "--compression", "none")
 
@@ -172,7 +172,7 @@ class Changing(RootSystem):
         recipient = self.run_program("age-keygen", "-y", "identity").stdout.strip()
         self.own("encrypt", "-r", recipient, "a.mender", "-o", "e.mender")
         self.assertEqual(self.meta_data("e.mender")["pieces"], pieces_of(self.data))
-        self.assertIn("Piece sums:      3, of 4.0 MiB each, of what is encrypted\n", self.own("read", "e.mender").stdout)
+        self.assertIn("Piece sums:      3, of 2.0 MiB each, of what is encrypted\n", self.own("read", "e.mender").stdout)
         self.assertEqual(self.own("validate", "e.mender").stderr, "")
         self.own("decrypt", "-i", "identity", "e.mender", "-o", "d.mender")
         self.assertEqual(self.meta_data("d.mender"), {"pieces": pieces_of(self.data)})
@@ -190,8 +190,8 @@ class Looking(Pieces):
         self.made(pieces_of(self.data))
         self.made({**pieces_of(self.data), "of": sha256(b"")}, name="other.mender")
         text = self.own("read", "a.mender").stdout
-        self.assertIn('  Meta-data:       {"mine":1}\n  Piece sums:      3, of 4.0 MiB each\n', text)
-        self.assertIn("3, of 4.0 MiB each, OF ANOTHER FILE: devices do not use them\n", self.own("read", "other.mender").stdout)
+        self.assertIn('  Meta-data:       {"mine":1}\n  Piece sums:      3, of 2.0 MiB each\n', text)
+        self.assertIn("3, of 2.0 MiB each, OF ANOTHER FILE: devices do not use them\n", self.own("read", "other.mender").stdout)
         shown = self.read("a.mender")["payloads"][0]["meta_data"]
         self.assertEqual(shown, {"mine": 1, "pieces": {"of": sha256(self.data), "size": PIECE, "count": 3}})
         for more in ([], ["--json"]):
@@ -210,8 +210,8 @@ class Looking(Pieces):
         sums = good["sha256"]
         for pieces, says in (
                 ({**good, "sha256": sums[:64] + "0" * 64 + sums[128:]},
-                 ("a.mender", "payload 0000", "root.img", "piece 1, from byte 4194304", "0" * 64, sums[64:128])),
-                ({**good, "sha256": sums[:128]}, ("a.mender", "sums of 2 pieces", "has 3 of 4194304 bytes")),
+                 ("a.mender", "payload 0000", "root.img", "piece 1, from byte 2097152", "0" * 64, sums[64:128])),
+                ({**good, "sha256": sums[:128]}, ("a.mender", "sums of 2 pieces", "has 3 of 2097152 bytes")),
                 ({**good, "sha256": sums + sums[:64]}, ("a.mender", "sums of 4 pieces",)),
                 ({**good, "size": 0}, ("a.mender", "pieces", "size", "not 0")),
                 ({**good, "sha256": 5}, ("a.mender", "pieces", "sha256 is no text")),
