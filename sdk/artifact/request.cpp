@@ -140,16 +140,30 @@ bool wants_pieces(const PayloadRequest& request, artifact::Habits habits) {
   return request.generator.pieces > 0 && !request.no_checksum && habits == artifact::Habits::own;
 }
 
-Status add_pieces(const PayloadRequest& request, artifact::PayloadSpec& payload) {
+/// The sums of the pieces are the payload's then. Returns that of the file.
+Result<std::string> add_pieces(const PayloadRequest& request, artifact::PayloadSpec& payload) {
   if (has_pieces_key(payload.meta_data))
     return wrong("--meta-data \"" + printable(request.meta_data_file) +
                  "\": \"pieces\" is made from the payload file; leave it out");
   if (payload.files.size() != 1)
     return wrong("sums of pieces need exactly one payload file, not " +
                  std::to_string(payload.files.size()));
-  PB_TRY(const PieceSums pieces, piece_sums_of(payload.files.front(), request.generator.pieces));
+  PB_TRY(PieceSums pieces, piece_sums_of(payload.files.front(), request.generator.pieces));
   payload.meta_data = with_piece_sums(payload.meta_data, pieces);
-  return Done{};
+  return std::move(pieces.of);
+}
+
+/// A sum that is known already is written at once: what stands in front of the payload is then
+/// known to the byte, also compressed, and the writer need not do its work again for another
+/// length.
+void add_checksum(const PayloadRequest& request, const std::string& known,
+                  artifact::PayloadSpec& payload) {
+  if (request.legacy_checksum && !payload.checksum_key.empty())
+    payload.checksum_key = "rootfs_image_checksum";
+  if (request.no_checksum) payload.checksum_key.clear();
+  if (known.empty() || payload.checksum_key.empty()) return;
+  payload.provides.insert_or_assign(payload.checksum_key, known);
+  payload.checksum_key.clear();
 }
 
 Status add_augment(const AugmentRequest& request, artifact::PayloadSpec& payload) {
@@ -201,7 +215,10 @@ Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
   }
   PB_TRY(payload, generate(request.generator, request.values));
   PB_CHECK(add_meta_data(request, payload));
-  if (wants_pieces(request, habits)) PB_CHECK(add_pieces(request, payload));
+  std::string checksum;
+  if (wants_pieces(request, habits)) {
+    PB_TRY(checksum, add_pieces(request, payload));
+  }
   PB_CHECK(add_pairs(request, payload));
   PB_CHECK(add_augment(request.augment, payload));
   if (request.software_name.empty()) {
@@ -210,9 +227,7 @@ Result<artifact::PayloadSpec> build_payload(PayloadRequest request,
   const Defaults defaults{request, artifact_name};
   defaults.add_version(payload.provides);
   add_clears(request, defaults, payload);
-  if (request.legacy_checksum && !payload.checksum_key.empty())
-    payload.checksum_key = "rootfs_image_checksum";
-  if (request.no_checksum) payload.checksum_key.clear();
+  add_checksum(request, checksum, payload);
   return payload;
 }
 
