@@ -71,6 +71,10 @@ class StringSink final : public ByteSink {
 /// What is known about the payload files; before they have been read, sums of nothing stand in.
 using Digests = std::vector<std::vector<Digest>>;
 
+Error changed_meanwhile() {
+  return {ErrorCode::invalid_input, "the file changed while it was read"};
+}
+
 std::string manifest_line(const Digest& digest, const std::string& path) {
   return to_hex(digest) + "  " + path + "\n";
 }
@@ -255,8 +259,10 @@ Result<std::uint64_t> Writer::write_data_tar(std::size_t payload) {
   for (std::size_t k = 0; k < members_[payload].size(); ++k) {
     const TarMember& member = members_[payload][k];
     PB_CHECK(tar->write(as_bytes(tar_header_text(member))));
-    PB_TRY(digests_[payload][k],
-           copy_content(files_[payload][k], member.size, *tar).context(member.name));
+    const PayloadSpec::File& file = files_[payload][k];
+    PB_TRY(digests_[payload][k], copy_content(file, member.size, *tar).context(member.name));
+    if (!file.sha256.empty() && file.sha256 != to_hex(digests_[payload][k]))
+      return changed_meanwhile().context(member.name);
     PB_CHECK(tar->write(as_bytes(std::string(tar_padding(member.size), '\0'))));
   }
   PB_CHECK(tar->write(as_bytes(std::string(kTarEndBytes, '\0'))));
@@ -272,8 +278,7 @@ Result<Digest> Writer::copy_content(const PayloadSpec::File& file, std::uint64_t
     ByteVector& buffer = buffers_[turn_++ % buffers_.size()];
     buffer.resize(kStep);
     PB_TRY(const std::size_t count, source->read(buffer));
-    if (count > left || (count == 0 && left > 0))
-      return Error{ErrorCode::invalid_input, "the file changed while it was read"};
+    if (count > left || (count == 0 && left > 0)) return changed_meanwhile();
     if (count == 0) return sum_.finish();
     const ByteSpan bytes = ByteSpan{buffer}.first(count);
     PB_CHECK(sum_.update(bytes));

@@ -50,6 +50,8 @@ struct PayloadSpec {
     std::string name;                                  ///< base name in the artifact
     std::string path = {};                             ///< where its bytes are
     std::shared_ptr<const Content> content = nullptr;  ///< instead of `path`
+    /// SHA-256 in hex that it had when it was read before; another one now is an error. Empty: any.
+    std::string sha256 = {};
   };
   std::vector<File> files;
   std::map<std::string, std::string> provides;

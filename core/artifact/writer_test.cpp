@@ -14,6 +14,7 @@
 
 #include "core/artifact/compression_names_test.hpp"
 #include "core/artifact/reader.hpp"
+#include "core/artifact/sha256.hpp"
 #include "core/artifact/tar_writer.hpp"
 #include "core/os/file.hpp"
 #include "tests/support/result_matchers.hpp"
@@ -167,6 +168,20 @@ INSTANTIATE_TEST_SUITE_P(Writer, EveryCompression,
                          ::testing::Values(Compression::none, Compression::gzip, Compression::xz,
                                            Compression::zstd),
                          name_of);
+
+TEST_F(WriterTest, GivenTheSumOfAFileThatHasChangedSince_WhenWritten_ThenItIsRefused) {
+  auto spec = single();
+  auto& file = spec.payloads[0].files[0];
+  file.sha256 = to_hex(*sha256(as_bytes(read_text(file.path))));
+  EXPECT_THAT(write_artifact(spec, dir_ / "a.mender"), IsOk());
+
+  write_text(file.path, content(100'001).substr(1));
+
+  EXPECT_THAT(write_artifact(spec, dir_ / "b.mender"),
+              FailsWith(ErrorCode::invalid_input,
+                        AllOf(HasSubstr("app.bin"), HasSubstr("changed while it was read"))));
+  EXPECT_FALSE(os::exists(dir_ / "b.mender"));
+}
 
 TEST_F(WriterTest, GivenXz_WhenWritten_ThenSeveralBlocksThatTheXzProgramCanRead) {
   ArtifactSpec spec = single(9 * kMiB);

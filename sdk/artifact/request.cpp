@@ -150,6 +150,7 @@ Result<std::string> add_pieces(const PayloadRequest& request, artifact::PayloadS
                  std::to_string(payload.files.size()));
   PB_TRY(PieceSums pieces, piece_sums_of(payload.files.front(), request.generator.pieces));
   payload.meta_data = with_piece_sums(payload.meta_data, pieces);
+  payload.files.front().sha256 = pieces.of;
   return std::move(pieces.of);
 }
 
