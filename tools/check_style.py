@@ -39,7 +39,7 @@ THIRD_PARTY = [
     (r"boost/process", ["core/os"]),
     (r"boost/dll", ["core/host"]),
     (r"boost/", ["core/os"]),
-    (r"curl/", ["core/fetch", "modules/containers", "modules/rootfs-image"]),
+    (r"curl/", ["core/fetch", "sdk/curl"]),
     (r"openssl/", ["core/artifact"]),
     (r"zstd\.h$", ["core/artifact", "sdk/zstd"]),
     (r"(zlib|libdeflate|lzma|zstd_errors|isa-l|igzip_lib)\.h$|isa-l/|lzma/", ["core/artifact"]),

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string_view>
 
-#include "modules/containers/curl_library.hpp"
+#include "sdk/curl/handle.hpp"
 
 namespace patchbay::containers {
 namespace {
@@ -42,39 +42,14 @@ std::size_t give(char* data, std::size_t size, std::size_t count, void* user) {
   return CURL_READFUNC_ABORT;
 }
 
-class Handle {
- public:
-  explicit Handle(const CurlLibrary& curl) : curl_{&curl}, handle_{curl.easy_init()} {}
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  ~Handle() {
-    curl_->slist_free_all(headers_);
-    curl_->easy_cleanup(handle_);
-  }
+Result<curl::Library> load_curl() {
+  auto curl = curl::Library::load();
+  if (curl) return curl;
+  return Error{"the container engine cannot be asked: " + curl.error().message() +
+               "; install the package libcurl4"};
+}
 
-  template <typename Value>
-  void set(CURLoption option, Value value) {
-    curl_->easy_setopt(handle_, option, value);
-  }
-  void add_header(const char* line) { headers_ = curl_->slist_append(headers_, line); }
-
-  CURLcode perform() {
-    set(CURLOPT_HTTPHEADER, headers_);
-    return curl_->easy_perform(handle_);
-  }
-  long status() {
-    long status = 0;
-    curl_->easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
-    return status;
-  }
-
- private:
-  const CurlLibrary* curl_;
-  CURL* handle_;
-  curl_slist* headers_ = nullptr;
-};
-
-void prepare(Handle& handle, const std::string& socket, Exchange& exchange) {
+void prepare(curl::Handle& handle, const std::string& socket, Exchange& exchange) {
   const HttpRequest& request = *exchange.request;
   handle.set(CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
   handle.set(CURLOPT_URL, ("http://engine" + request.path).c_str());
@@ -101,8 +76,8 @@ void prepare(Handle& handle, const std::string& socket, Exchange& exchange) {
 }  // namespace
 
 Result<HttpResponse> send(const std::string& socket, const HttpRequest& request) {
-  PATCHBAY_TRY(const auto* curl, CurlLibrary::get());
-  Handle handle{*curl};
+  PATCHBAY_TRY(const auto curl, load_curl());
+  curl::Handle handle{curl};
   Exchange exchange{&request, {}, {}};
   prepare(handle, socket, exchange);
   const CURLcode code = handle.perform();
@@ -112,7 +87,7 @@ Result<HttpResponse> send(const std::string& socket, const HttpRequest& request)
   }
   if (code != CURLE_OK) {
     return Error{"the container engine at " + socket + ", " + request.method + " " + request.path +
-                 ": " + curl->easy_strerror(code)};
+                 ": " + handle.words(code)};
   }
   exchange.response.status = handle.status();
   return std::move(exchange.response);

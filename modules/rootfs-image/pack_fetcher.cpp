@@ -23,10 +23,17 @@ std::chrono::seconds pause_after(unsigned tries, std::chrono::seconds patience) 
   return std::min(std::chrono::seconds{1U << (tries - 1)}, patience);
 }
 
+Result<curl::Library> load_curl() {
+  auto curl = curl::Library::load();
+  if (curl) return curl;
+  return Error{"chunks are fetched with libcurl, which cannot be loaded (" +
+               curl.error().message() + "); install the package libcurl4"};
+}
+
 }  // namespace
 
 struct PackFetcher::State {
-  State(const CurlLibrary& curl, PackPlace where, std::vector<PackPart> wanted, Log to)
+  State(const curl::Library& curl, PackPlace where, std::vector<PackPart> wanted, Log to)
       : place{std::move(where)},
         parts{std::move(wanted)},
         log{std::move(to)},
@@ -82,12 +89,12 @@ PackFetcher& PackFetcher::operator=(PackFetcher&&) noexcept = default;
 PackFetcher::~PackFetcher() = default;
 
 Status PackFetcher::require_library() {
-  PATCHBAY_CHECK(CurlLibrary::load());
+  PATCHBAY_CHECK(load_curl());
   return Done{};
 }
 
 Result<PackFetcher> PackFetcher::create(PackPlace place, std::vector<PackPart> parts, Log log) {
-  PATCHBAY_TRY(const auto curl, CurlLibrary::load());
+  PATCHBAY_TRY(const auto curl, load_curl());
   return PackFetcher{
       std::make_unique<State>(curl, std::move(place), std::move(parts), std::move(log))};
 }

@@ -6,13 +6,8 @@
 #include <array>
 #include <string_view>
 
-#include "patchbay/dynamic_library.hpp"
-
 namespace patchbay::rootfs_image {
 namespace {
-
-using module::Error;
-using module::Result;
 
 constexpr long kConnectSeconds = 30;
 constexpr long kRedirects = 5;
@@ -47,22 +42,6 @@ std::string remedy(long status) {
 
 }  // namespace
 
-Result<CurlLibrary> CurlLibrary::load() {
-  auto library = module::DynamicLibrary::open("libcurl.so.4");
-  if (!library)
-    return Error{"chunks are fetched with libcurl, which cannot be loaded (" +
-                 library.error().message() + "); install the package libcurl4"};
-  CurlLibrary curl{};
-  library->find("curl_easy_init", curl.easy_init);
-  library->find("curl_easy_setopt", curl.easy_setopt);
-  library->find("curl_easy_perform", curl.easy_perform);
-  library->find("curl_easy_getinfo", curl.easy_getinfo);
-  library->find("curl_easy_cleanup", curl.easy_cleanup);
-  library->find("curl_easy_strerror", curl.easy_strerror);
-  PATCHBAY_CHECK(library->all_found());
-  return curl;
-}
-
 /// What has come for one range.
 struct RangeClient::Answer {
   RangeClient* client;
@@ -74,32 +53,29 @@ struct RangeClient::Answer {
   std::optional<RangeFailure> failure{};
 };
 
-RangeClient::RangeClient(const CurlLibrary& curl, const PackPlace& place)
-    : curl_{curl}, place_{place}, handle_{curl.easy_init()} {
+RangeClient::RangeClient(const curl::Library& curl, const PackPlace& place)
+    : place_{place}, handle_{curl} {
   const bool secure = ::strncasecmp(place_.url.c_str(), "https:", 6) == 0;
-  set(CURLOPT_URL, place_.url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
-  set(CURLOPT_FOLLOWLOCATION, 1L);
-  set(CURLOPT_MAXREDIRS, kRedirects);
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_CONNECTTIMEOUT,
-      std::min(kConnectSeconds, static_cast<long>(place_.patience.count())));
-  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(place_.patience.count()));
-  set(CURLOPT_USERAGENT, "patchbay");
-  set(CURLOPT_HEADERFUNCTION, &RangeClient::take_header);
-  set(CURLOPT_WRITEFUNCTION, &RangeClient::take_body);
+  handle_.set(CURLOPT_URL, place_.url.c_str());
+  handle_.set(CURLOPT_PROTOCOLS_STR, "http,https");
+  handle_.set(CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+  handle_.set(CURLOPT_FOLLOWLOCATION, 1L);
+  handle_.set(CURLOPT_MAXREDIRS, kRedirects);
+  handle_.set(CURLOPT_NOSIGNAL, 1L);
+  handle_.set(CURLOPT_CONNECTTIMEOUT,
+              std::min(kConnectSeconds, static_cast<long>(place_.patience.count())));
+  handle_.set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  handle_.set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(place_.patience.count()));
+  handle_.set(CURLOPT_USERAGENT, "patchbay");
+  handle_.set(CURLOPT_HEADERFUNCTION, &RangeClient::take_header);
+  handle_.set(CURLOPT_WRITEFUNCTION, &RangeClient::take_body);
   if (!place_.server_certificate.empty()) {
-    set(CURLOPT_CAINFO, place_.server_certificate.c_str());
-    set(CURLOPT_CAPATH, kSystemCertificates);
+    handle_.set(CURLOPT_CAINFO, place_.server_certificate.c_str());
+    handle_.set(CURLOPT_CAPATH, kSystemCertificates);
   }
-  if (!place_.client_certificate.empty()) set(CURLOPT_SSLCERT, place_.client_certificate.c_str());
-  if (!place_.client_key.empty()) set(CURLOPT_SSLKEY, place_.client_key.c_str());
-}
-
-RangeClient::~RangeClient() {
-  curl_.easy_cleanup(handle_);
+  if (!place_.client_certificate.empty())
+    handle_.set(CURLOPT_SSLCERT, place_.client_certificate.c_str());
+  if (!place_.client_key.empty()) handle_.set(CURLOPT_SSLKEY, place_.client_key.c_str());
 }
 
 std::size_t RangeClient::take_header(char* data, std::size_t size, std::size_t count, void* user) {
@@ -131,8 +107,7 @@ std::size_t RangeClient::take_body(char* data, std::size_t size, std::size_t cou
 
 // Whether what comes is what was asked for: looked at before the first byte of it is taken.
 std::optional<RangeFailure> RangeClient::judge(Answer& answer) const {
-  long status = 0;
-  curl_.easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  const long status = handle_.status();
   if (status != 206)
     return RangeFailure{"HTTP " + std::to_string(status) + remedy(status), can_pass(status)};
   const auto wanted = "bytes " + range_text(answer.at, answer.count) + "/";
@@ -147,7 +122,7 @@ std::optional<RangeFailure> RangeClient::judge(Answer& answer) const {
 
 std::optional<RangeFailure> RangeClient::judge_end(CURLcode code, Answer& answer) const {
   if (answer.failure) return answer.failure;
-  if (code != CURLE_OK) return RangeFailure{curl_.easy_strerror(code), can_pass(code)};
+  if (code != CURLE_OK) return RangeFailure{handle_.words(code), can_pass(code)};
   if (answer.came == 0) {
     if (auto failure = judge(answer)) return failure;
   }
@@ -160,12 +135,12 @@ std::optional<RangeFailure> RangeClient::get(std::uint64_t at, std::uint64_t cou
   Answer answer{.client = this, .bytes = &bytes, .at = at, .count = count};
   const auto range = range_text(at, count);
   std::array<char, CURL_ERROR_SIZE> words{};
-  set(CURLOPT_RANGE, range.c_str());
-  set(CURLOPT_HEADERDATA, &answer);
-  set(CURLOPT_WRITEDATA, &answer);
-  set(CURLOPT_ERRORBUFFER, words.data());
-  auto failure = judge_end(curl_.easy_perform(handle_), answer);
-  set(CURLOPT_ERRORBUFFER, nullptr);
+  handle_.set(CURLOPT_RANGE, range.c_str());
+  handle_.set(CURLOPT_HEADERDATA, &answer);
+  handle_.set(CURLOPT_WRITEDATA, &answer);
+  handle_.set(CURLOPT_ERRORBUFFER, words.data());
+  auto failure = judge_end(handle_.perform(), answer);
+  handle_.set(CURLOPT_ERRORBUFFER, nullptr);
   if (failure && !answer.failure && words[0] != '\0') failure->why = words.data();
   return failure;
 }
