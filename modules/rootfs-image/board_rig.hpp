@@ -45,6 +45,8 @@ class TestBoard {
 
   /// DownloadWithFileSizes, fed with `image`.
   CallResult download(const std::string& image);
+  /// The same, killed before its `nth` changing system call.
+  Cut download_and_cut(const std::string& image, unsigned nth);
   CallResult call(const std::string& state) { return tree_.call(state); }
   /// Download and install.
   void install(const std::string& image);

@@ -277,6 +277,11 @@ CallResult TestBoard::download(const std::string& image) {
   return tree_.call("DownloadWithFileSizes");
 }
 
+Cut TestBoard::download_and_cut(const std::string& image, unsigned nth) {
+  const PayloadFeeder feeder{tree_, {{"root.img", image}}};
+  return tree_.call_and_cut("DownloadWithFileSizes", nth);
+}
+
 void TestBoard::install(const std::string& image) {
   const auto downloaded = download(image);
   if (downloaded.exit_code != 0) throw std::runtime_error{"download: " + downloaded.err};

@@ -7,16 +7,15 @@
 #include <random>
 #include <string>
 
-#include "modules/rootfs-image/rootfs_image_fixture_test.hpp"
+#include "modules/rootfs-image/old_image_rig.hpp"
 #include "sdk/chunks/pack.hpp"
-#include "sdk/slot/sha256.hpp"
 #include "tests/support/http_server.hpp"
 
 namespace patchbay::testing {
 
 /// A board with an old system, a new one that differs from it in places, and a server that has the
 /// pack of the new one.
-class ChunksRig : public RootfsImageBase {
+class ChunksRig : public OldImageRig {
  protected:
   void SetUp() override {
     SKIP_WHERE_IMPOSSIBLE();
@@ -24,15 +23,13 @@ class ChunksRig : public RootfsImageBase {
   }
 
   void start() {
-    make(BootKind::uboot);
-    old_ = board_->content('A');
-    before_ = board_->content('B');
+    make("rootfs-chunks");
     fresh_ = changed(old_);
-    board_->tree().header("payload_type", "rootfs-chunks\n");
     board_->configure("FetchTimeout", "1");
     pack(fresh_);
     serve_by([this](const HttpRequest& request, int) { return serve(request, pack_, "\"1\""); });
   }
+  [[nodiscard]] const std::string& payload() const { return index_; }
 
   /// What stands in the only file of the file system changes: a part of it, and all that is behind
   /// another place moves by a few bytes. What the file system says of itself stays.
@@ -54,7 +51,7 @@ class ChunksRig : public RootfsImageBase {
     const auto& made = made_of(image);
     index_ = made.index;
     pack_ = made.pack;
-    facts_ = R"({"size": )" + std::to_string(image.size()) + R"(, "sha256": ")" + made.sum + "\"}";
+    facts_ = described(image);
   }
 
   void serve_by(HttpServer::Handler handler) {
@@ -76,19 +73,6 @@ class ChunksRig : public RootfsImageBase {
     return sum;
   }
 
-  std::string fails() { return fails(index_); }
-  std::string fails(const std::string& index) {
-    const auto result = board_->download(index);
-    EXPECT_EQ(result.exit_code, 1) << result.err;
-    EXPECT_EQ(board_->call("ArtifactInstall").exit_code, 1) << "an incomplete image was installed";
-    EXPECT_EQ(board_->boot(), "A");
-    EXPECT_TRUE(board_->content('A') == old_);
-    board_->next_update();
-    return result.err;
-  }
-
-  std::string old_;
-  std::string before_;
   std::string index_;
   std::string pack_;
   std::string facts_;  ///< of the new image, as meta-data has them
@@ -98,7 +82,6 @@ class ChunksRig : public RootfsImageBase {
   struct Made {
     std::string index;
     std::string pack;
-    std::string sum;  ///< of the image
   };
   /// Kept, because most tests have the same image.
   static const Made& made_of(const std::string& image) {
@@ -109,7 +92,7 @@ class ChunksRig : public RootfsImageBase {
     write_text(directory / "image", image);
     const auto packed = chunks::write_pack(directory / "image", directory / "pack");
     EXPECT_TRUE(packed) << packed.error().message();
-    made = {chunks::to_bytes(packed->index), read_text(directory / "pack"), packed->image_sum};
+    made = {chunks::to_bytes(packed->index), read_text(directory / "pack")};
     return made;
   }
 };

@@ -163,9 +163,9 @@ class RootfsChunksTls : public testing::ChunksRig {
 
 TEST_F(RootfsChunksTls, GivenCertificatesOfTheClient_ThenTheServerOfThePackGetsThem) {
   const std::string certificate = "\"" + (directory_ / "cert.pem") + "\"";
-  EXPECT_THAT(fails(), HasSubstr("certificate"));
+  EXPECT_THAT(fails(index_), HasSubstr("certificate"));
   client_settings(R"(, "ServerCertificate": )" + certificate);
-  EXPECT_THAT(fails(), HasSubstr("fetch bytes"));
+  EXPECT_THAT(fails(index_), HasSubstr("fetch bytes"));
   client_settings(R"(, "serverCertificate": )" + certificate +
                   R"(, "HttpsClient": {"Certificate": )" + certificate + R"(, "Key": ")" +
                   (directory_ / "key.pem") + "\"}");

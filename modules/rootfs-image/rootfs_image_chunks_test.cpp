@@ -3,7 +3,6 @@
 #include <ostream>
 
 #include "modules/rootfs-image/chunks_rig.hpp"
-#include "tests/support/module_tree_cuts.hpp"
 
 /// Payloads of the type rootfs-chunks: what is fetched, what is not, and what is refused before.
 namespace patchbay::testing {
@@ -79,7 +78,7 @@ TEST_F(RootfsChunks, GivenADownloadThatBrokeOff_WhenDoneAgain_ThenWhatHadComeIsN
     is_enough = whole.bytes.size() > pack_.size() * 2 / 3;
     return is_enough ? whole.cut(pack_.size() * 2 / 3) : whole;
   });
-  EXPECT_THAT(fails(), HasSubstr("HTTP 403"));
+  EXPECT_THAT(fails(index_), HasSubstr("HTTP 403"));
   EXPECT_FALSE(board_->content('B') == before_);
   serve_by([this](const HttpRequest& request, int) { return serve(request, pack_, "\"1\""); });
 
@@ -97,7 +96,7 @@ TEST_F(RootfsChunks, GivenPlan_ThenItSaysWhereItComesFrom) {
 TEST_F(RootfsChunks, GivenImageLargerThanTheSlot_ThenRefusedBeforeAnythingIsFetched) {
   pack(fresh_ + "x");
   describe(server_->url("/"));
-  EXPECT_THAT(fails(), HasSubstr("the image has 8388609 bytes, slot B"));
+  EXPECT_THAT(fails(index_), HasSubstr("the image has 8388609 bytes, slot B"));
   EXPECT_THAT(server_->requests(), IsEmpty());
   EXPECT_TRUE(board_->content('B') == before_);
 }
@@ -122,7 +121,7 @@ TEST_F(RootfsChunks, GivenASecondFile_ThenRefusedBeforeAnythingIsFetched) {
 TEST_F(RootfsChunks, GivenAnotherSumInTheMetaData_ThenWhatCameIsNotInstalled) {
   facts_.replace(facts_.size() - 4, 2, facts_[facts_.size() - 4] == 'a' ? "bb" : "aa");
   describe(server_->url("/"));
-  EXPECT_THAT(fails(), HasSubstr("as the meta-data says"));
+  EXPECT_THAT(fails(index_), HasSubstr("as the meta-data says"));
 }
 
 struct BadMetaData {
@@ -162,30 +161,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_P(RootfsChunksMetaData, GivenWrong_WhenDownloaded_ThenItSaysWhatIsNeeded) {
   board_->tree().meta_data(GetParam().text);
-  EXPECT_THAT(fails(), HasSubstr(GetParam().says));
+  EXPECT_THAT(fails(index_), HasSubstr(GetParam().says));
   EXPECT_TRUE(board_->content('B') == before_);
-}
-
-using RootfsChunksCuts = ChunksRig;
-
-TEST_F(RootfsChunksCuts, GivenDownloadCutAtAnyChangingCall_WhenDoneAgain_ThenTheNewSystemIsWhole) {
-  unsigned cuts = 0;
-  for (unsigned nth = 1;; nth += cut_stride(3)) {
-    start();
-    {
-      const PayloadFeeder feeder{board_->tree(), {{"image.index", index_}}};
-      if (!board_->tree().call_and_cut("DownloadWithFileSizes", nth).reached) break;
-    }
-    ++cuts;
-    SCOPED_TRACE("cut " + std::to_string(nth));
-    EXPECT_EQ(board_->boot(), "A");
-    EXPECT_TRUE(board_->content('A') == old_);
-    succeed("Cleanup");
-    board_->install(index_);
-    EXPECT_EQ(board_->boot(), "B trial");
-    EXPECT_TRUE(board_->content('B') == fresh_);
-  }
-  EXPECT_GT(cuts, 3U);
 }
 
 // What the tool makes is what the module takes.

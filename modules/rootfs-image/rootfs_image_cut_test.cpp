@@ -1,6 +1,11 @@
 #include <gmock/gmock.h>
 
+#include <ostream>
+#include <type_traits>
+
 #include "modules/rootfs-image/board_rig.hpp"
+#include "modules/rootfs-image/chunks_rig.hpp"
+#include "modules/rootfs-image/delta_rig.hpp"
 
 namespace patchbay::testing {
 namespace {
@@ -76,9 +81,8 @@ class RootfsImageCuts : public ::testing::TestWithParam<std::tuple<BootKind, Cut
   }
 
   Cut cut(TestBoard& board, const std::string& what, unsigned nth) {
-    if (what != "Download") return board.tree().call_and_cut(what, nth);
-    const PayloadFeeder feeder{board.tree(), {{"root.img", fresh_}}};
-    return board.tree().call_and_cut("DownloadWithFileSizes", nth);
+    if (what == "Download") return board.download_and_cut(fresh_, nth);
+    return board.tree().call_and_cut(what, nth);
   }
 
   std::string fresh_;
@@ -125,6 +129,38 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& test) {
       return ::testing::PrintToString(std::get<0>(test.param)) + std::get<1>(test.param).name;
     });
+
+// The other types of payload differ in the download alone.
+template <typename Rig>
+class RootfsOldImageCuts : public Rig {};
+
+struct RigNames {
+  template <typename Rig>
+  static std::string GetName(int /*number*/) {
+    return std::is_same_v<Rig, DeltaRig> ? "Delta" : "Chunks";
+  }
+};
+
+using Rigs = ::testing::Types<DeltaRig, ChunksRig>;
+TYPED_TEST_SUITE(RootfsOldImageCuts, Rigs, RigNames);
+
+TYPED_TEST(RootfsOldImageCuts, GivenDownloadCutAtAnyChangingCall_WhenDoneAgain_ThenItIsWhole) {
+  const auto payload = this->payload();
+  unsigned cuts = 0;
+  for (unsigned nth = 1;; nth += cut_stride(3)) {
+    this->start();
+    auto& board = *this->board_;
+    if (!board.download_and_cut(payload, nth).reached) break;
+    ++cuts;
+    SCOPED_TRACE("cut " + std::to_string(nth));
+    this->expect_old_system();
+    this->succeed("Cleanup");
+    board.install(payload);
+    EXPECT_EQ(board.boot(), "B trial");
+    EXPECT_TRUE(board.content('B') == this->fresh_);
+  }
+  EXPECT_GT(cuts, 3U);
+}
 
 }  // namespace
 }  // namespace patchbay::testing

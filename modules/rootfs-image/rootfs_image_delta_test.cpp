@@ -2,67 +2,16 @@
 
 #include <ostream>
 
-#include "modules/rootfs-image/rootfs_image_fixture_test.hpp"
-#include "sdk/slot/sha256.hpp"
-#include "tests/support/module_tree_cuts.hpp"
+#include "modules/rootfs-image/delta_rig.hpp"
 
-/// Payloads of the type rootfs-delta, made with the real rdiff.
+/// Payloads of the type rootfs-delta: what they make, and what is refused.
 namespace patchbay::testing {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-std::string sum_of(const std::string& content) {
-  return *slot::sha256_of(content);
-}
-
-std::string described(const std::string& content) {
-  return R"({"size": )" + std::to_string(content.size()) + R"(, "sha256": ")" + sum_of(content) +
-         "\"}";
-}
-
-class RootfsDelta : public RootfsImageBase {
- protected:
-  void SetUp() override {
-    SKIP_WHERE_IMPOSSIBLE();
-    if (shell("command -v rdiff").exit_code != 0) GTEST_SKIP() << "rdiff is missing";
-    start();
-  }
-
-  void start() {
-    make(BootKind::uboot);
-    old_ = board_->content('A');
-    before_ = board_->content('B');
-    board_->tree().header("payload_type", "rootfs-delta\n");
-    describe(described(old_), described(fresh_));
-  }
-
-  void describe(const std::string& from, const std::string& to) {
-    board_->tree().meta_data(R"({"from": )" + from + R"(, "to": )" + to + "}");
-  }
-  [[nodiscard]] std::string delta(const std::string& from, const std::string& to) const {
-    const auto at = *board_ / "delta-of";
-    write_text(at + ".from", from);
-    write_text(at + ".to", to);
-    const auto made =
-        shell("cd " + (*board_ / "") + " && rdiff -f -b 2048 signature " + at + ".from " + at +
-              ".sig && rdiff -f delta " + at + ".sig " + at + ".to " + at);
-    EXPECT_EQ(made.exit_code, 0) << made.out;
-    return read_text(at);
-  }
-  std::string fails(const std::string& content) {
-    const auto result = board_->download(content);
-    EXPECT_EQ(result.exit_code, 1) << result.err;
-    EXPECT_EQ(board_->call("ArtifactInstall").exit_code, 1) << "an incomplete image was installed";
-    EXPECT_EQ(board_->boot(), "A");
-    EXPECT_TRUE(board_->content('A') == old_);
-    return result.err;
-  }
-
-  std::string old_;
-  std::string before_;
-};
+using RootfsDelta = DeltaRig;
 
 TEST_F(RootfsDelta, GivenDelta_WhenInstalled_ThenTheNewSystemIsWholeAndRuns) {
   const auto small = delta(old_, fresh_);
@@ -127,7 +76,6 @@ TEST_F(RootfsDelta, GivenADeltaThatIsNone_ThenRefused) {
   for (const auto& content :
        {std::string{}, std::string{"nonsense"}, std::string(100000, '\0'),
         good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good.substr(0, 4)}) {
-    board_->next_update();
     EXPECT_THAT(fails(content), HasSubstr("the delta cannot be applied")) << content.size();
   }
 }
@@ -154,7 +102,6 @@ TEST_F(RootfsDelta, GivenADeltaToAnotherImage_ThenRefused) {
 TEST_F(RootfsDelta, GivenADeltaToAnImageOfAnotherSize_ThenRefused) {
   EXPECT_THAT(fails(delta(old_, fresh_.substr(0, 4096))),
               HasSubstr("announced with 8388608 bytes, and ended after 4096"));
-  board_->next_update();
   describe(described(old_), described(fresh_.substr(0, 4096)));
   EXPECT_THAT(fails(delta(old_, fresh_)), HasSubstr("announced with 4096 bytes, and ended after"));
 }
@@ -214,29 +161,6 @@ TEST_F(RootfsDelta, GivenMostlyZeros_ThenTheNewSystemIsWhole) {
   describe(described(old_), described(sparse));
   ASSERT_EQ(board_->download(delta(old_, sparse)).exit_code, 0);
   EXPECT_TRUE(board_->content('B') == sparse);
-}
-
-using RootfsDeltaCuts = RootfsDelta;
-
-TEST_F(RootfsDeltaCuts, GivenDownloadCutAtAnyChangingCall_WhenDoneAgain_ThenTheNewSystemIsWhole) {
-  const auto small = delta(old_, fresh_);
-  unsigned cuts = 0;
-  for (unsigned nth = 1;; nth += cut_stride(3)) {
-    start();
-    {
-      const PayloadFeeder feeder{board_->tree(), {{"image.rdiff", small}}};
-      if (!board_->tree().call_and_cut("DownloadWithFileSizes", nth).reached) break;
-    }
-    ++cuts;
-    SCOPED_TRACE("cut " + std::to_string(nth));
-    EXPECT_EQ(board_->boot(), "A");
-    EXPECT_TRUE(board_->content('A') == old_);
-    succeed("Cleanup");
-    board_->install(small);
-    EXPECT_EQ(board_->boot(), "B trial");
-    EXPECT_TRUE(board_->content('B') == fresh_);
-  }
-  EXPECT_GT(cuts, 3U);
 }
 
 struct BadMetaData {
