@@ -14,6 +14,7 @@
 namespace patchbay::encrypted {
 namespace {
 
+using module::Child;
 using module::Done;
 using module::Error;
 using module::Fd;
@@ -189,11 +190,11 @@ Status decrypt(const Decryption& decryption, const PlainFile& file, int from, in
   }
   PATCHBAY_TRY(auto decrypted, make_pipe());
   PATCHBAY_TRY(auto complaints, make_pipe());
-  PATCHBAY_TRY(auto child, Child::start({.program = decryption.program,
-                                         .arguments = decryption.arguments,
-                                         .input = from,
-                                         .output = decrypted.writer.get(),
-                                         .error = complaints.writer.get()}));
+  PATCHBAY_TRY(auto child, start_watched({.path = decryption.program,
+                                          .arguments = decryption.arguments,
+                                          .input = from,
+                                          .output = decrypted.writer.get(),
+                                          .error = complaints.writer.get()}));
   decrypted.writer.reset();
   complaints.writer.reset();
   Run run{std::move(child),

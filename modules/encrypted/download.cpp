@@ -18,6 +18,8 @@
 namespace patchbay::encrypted {
 namespace {
 
+using module::Child;
+using module::ChildProgram;
 using module::Context;
 using module::Done;
 using module::Error;
@@ -59,10 +61,10 @@ class Session {
 
   Status run(const PlainModule& plain, const std::string& call) {
     PATCHBAY_CHECK(feed_.open());
-    PATCHBAY_TRY(auto child, Child::start({.program = plain.program,
-                                           .arguments = {call, tree_},
-                                           .directory = tree_,
-                                           .others = Start::Others::pass}));
+    PATCHBAY_TRY(auto child, start_watched({.path = plain.program,
+                                            .arguments = {call, tree_},
+                                            .working_directory = tree_,
+                                            .others = ChildProgram::Others::pass}));
     watch_->module_runs(child.ended());
     auto status = serve(child);
     if (!status && !exit_) end(child);

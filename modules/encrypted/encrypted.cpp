@@ -16,6 +16,8 @@
 namespace patchbay::encrypted {
 namespace {
 
+using module::Child;
+using module::ChildProgram;
 using module::Context;
 using module::Done;
 using module::Error;
@@ -97,10 +99,10 @@ Result<ProgramExit> ask_module(const std::string& call, const PlainModule& plain
       return Error::from_errno(errno, "write the answer");
     return exit;
   }
-  PATCHBAY_TRY(auto child, Child::start({.program = plain.program,
+  PATCHBAY_TRY(auto child, Child::start({.path = plain.program,
                                          .arguments = arguments,
-                                         .directory = tree,
-                                         .others = Start::Others::pass}));
+                                         .working_directory = tree,
+                                         .others = ChildProgram::Others::pass}));
   return child.reap();
 }
 

@@ -1,21 +1,17 @@
 #include "patchbay/run.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
+#include "patchbay/child.hpp"
 #include "patchbay/fd.hpp"
 #include "patchbay/files.hpp"
 
@@ -62,52 +58,6 @@ std::string content_of(const Fd& file) {
   return content;
 }
 
-// Only calls that are safe between fork and exec. Reports what failed through `report`.
-[[noreturn]] void become(const Program& program, char* const* argv, const Files& files, int report,
-                         pid_t parent) {
-  // The client ends a module by force when it dies itself. What the module has started must not
-  // live on then: the next client would undo what is still being done.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
-  const int input = files.input ? files.input.get() : ::open("/dev/null", O_RDONLY);
-  const int output = files.output ? files.output.get() : STDERR_FILENO;
-  const bool ready =
-      input >= 0 && ::dup2(input, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 &&
-      (program.working_directory.empty() || ::chdir(program.working_directory.c_str()) == 0);
-  if (ready) {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::syscall(SYS_close_range, 3U, ~0U, 1U << 2U /* CLOSE_RANGE_CLOEXEC */);
-    ::execv(argv[0], argv);
-    if (errno == ENOEXEC) {
-      // argv has a free slot in front for the shell.
-      auto** with_shell = const_cast<char**>(argv) - 1;
-      static char shell[] = "/bin/sh";
-      with_shell[0] = shell;
-      ::execv(shell, with_shell);
-    }
-  }
-  const int why = errno;
-  [[maybe_unused]] const auto written = ::write(report, &why, sizeof why);
-  ::_exit(127);
-}
-
-std::string first_line_of(const std::string& path) {
-  auto text = read_file(path, 1024 * 1024);
-  if (!text || !text->starts_with("#!")) return "";
-  return text->substr(2, text->find('\n') - 2);
-}
-
-Error explain(int why, const Program& program) {
-  const auto interpreter = first_line_of(program.path);
-  if (why == ENOENT && !interpreter.empty())
-    return Error{"run " + program.path + ": its interpreter '" + interpreter +
-                 "' is missing on this device"};
-  if (why == EACCES && ::access(program.path.c_str(), X_OK) != 0)
-    return Error{"run " + program.path +
-                 ": not executable; is its file system mounted with noexec?"};
-  return Error::from_errno(why, "run " + program.path);
-}
-
 // -1: without limit
 int milliseconds_left(std::optional<std::chrono::steady_clock::time_point> end) {
   if (!end) return -1;
@@ -129,26 +79,18 @@ Waited wait_for(int pidfd, std::optional<std::chrono::milliseconds> limit) {
   }
 }
 
-ProgramExit reap(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFSIGNALED(status)) return {ProgramExit::Kind::signal, WTERMSIG(status), {}};
-  return {ProgramExit::Kind::code, WEXITSTATUS(status), {}};
-}
-
-ProgramExit supervise(pid_t pid, const Program& program) {
+ProgramExit supervise(Child& child, const Program& program) {
   const auto limit = program.time_limit;
-  if (!limit && !program.meanwhile) return reap(pid);
-  const Fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))};
-  if (pidfd && program.meanwhile) {
-    program.meanwhile(pidfd.get());
-    return reap(pid);
+  if (!limit && !program.meanwhile) return child.reap();
+  const int ended = child.ended();
+  if (ended >= 0 && program.meanwhile) {
+    program.meanwhile(ended);
+    return child.reap();
   }
-  if (!pidfd || wait_for(pidfd.get(), limit) == Waited::ended) return reap(pid);
-  ::kill(pid, SIGTERM);
-  if (wait_for(pidfd.get(), kGrace) == Waited::too_long) ::kill(pid, SIGKILL);
-  auto exit = reap(pid);
+  if (ended < 0 || wait_for(ended, limit) == Waited::ended) return child.reap();
+  ::kill(child.pid(), SIGTERM);
+  if (wait_for(ended, kGrace) == Waited::too_long) ::kill(child.pid(), SIGKILL);
+  auto exit = child.reap();
   exit.kind = ProgramExit::Kind::timeout;
   return exit;
 }
@@ -168,32 +110,14 @@ std::string ProgramExit::describe() const {
 }
 
 Result<ProgramExit> run(const Program& program) {
-  std::vector<char*> argv{nullptr};  // room for the shell
-  argv.push_back(const_cast<char*>(program.path.c_str()));
-  for (const auto& argument : program.arguments)
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(errno, "make a pipe");
-  const Fd reader{ends[0]};
-  Fd writer{ends[1]};
   PATCHBAY_TRY(const auto files, files_for(program));
-  const pid_t self = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) return Error::from_errno(errno, "start " + program.path);
-  if (pid == 0) become(program, argv.data() + 1, files, writer.get(), self);
-  writer.reset();
-
-  int why = 0;
-  ssize_t count = 0;
-  while ((count = ::read(reader.get(), &why, sizeof why)) < 0 && errno == EINTR) {
-  }
-  if (count == sizeof why) {
-    reap(pid);
-    return explain(why, program);
-  }
-  auto exit = supervise(pid, program);
+  PATCHBAY_TRY(auto child,
+               Child::start({.path = program.path,
+                             .arguments = program.arguments,
+                             .working_directory = program.working_directory,
+                             .input = files.input.get(),
+                             .output = files.output ? files.output.get() : STDERR_FILENO}));
+  auto exit = supervise(child, program);
   exit.output = content_of(files.output);
   return exit;
 }

@@ -1,0 +1,147 @@
+#include "patchbay/child.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "patchbay/files.hpp"
+
+namespace patchbay::module {
+namespace {
+
+struct Pipe {
+  Fd reader;
+  Fd writer;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(errno, "make a pipe");
+  return Pipe{Fd{ends[0]}, Fd{ends[1]}};
+}
+
+/// argv, behind a free slot for the shell.
+std::vector<char*> words_of(const ChildProgram& program) {
+  std::vector<char*> words{nullptr, const_cast<char*>(program.path.c_str())};
+  for (const auto& argument : program.arguments)
+    words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  return words;
+}
+
+bool put(int from, int to) {
+  // A descriptor that is in its place already would be closed by its O_CLOEXEC.
+  if (from == to) return ::fcntl(from, F_SETFD, 0) == 0;
+  return from < 0 || ::dup2(from, to) >= 0;
+}
+
+bool is_ready(const ChildProgram& program) {
+  const int input = program.input >= 0 ? program.input : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return input >= 0 && put(input, STDIN_FILENO) && put(program.output, STDOUT_FILENO) &&
+         put(program.error, STDERR_FILENO) &&
+         (program.working_directory.empty() || ::chdir(program.working_directory.c_str()) == 0);
+}
+
+void execute(char** words) {
+  ::execv(words[1], words + 1);
+  if (errno != ENOEXEC) return;
+  static char shell[] = "/bin/sh";
+  words[0] = shell;
+  ::execv(shell, words);
+}
+
+// Only calls that are safe between fork and exec. Reports what failed through `report`.
+[[noreturn]] void become(const ChildProgram& program, char** words, int report, pid_t parent) {
+  // The client ends a module by force when it dies itself. What the module has started must not
+  // live on then: the next client would undo what is still being done.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  if (is_ready(program)) {
+    if (program.others == ChildProgram::Others::close)
+      ::syscall(SYS_close_range, 3U, ~0U, 1U << 2U /* CLOSE_RANGE_CLOEXEC */);
+    execute(words);
+  }
+  const int why = errno;
+  [[maybe_unused]] const auto written = ::write(report, &why, sizeof why);
+  ::_exit(127);
+}
+
+/// What become() has reported; 0: the program runs.
+int reported(const Fd& reader) {
+  int why = 0;
+  ssize_t count = 0;
+  while ((count = ::read(reader.get(), &why, sizeof why)) < 0 && errno == EINTR) {
+  }
+  return count == sizeof why ? why : 0;
+}
+
+std::string interpreter_of(const std::string& path) {
+  auto text = read_file(path, 1024 * 1024);
+  if (!text || !text->starts_with("#!")) return "";
+  return text->substr(2, text->find('\n') - 2);
+}
+
+Error explain(int why, const std::string& path) {
+  const auto interpreter = interpreter_of(path);
+  if (why == ENOENT && !interpreter.empty())
+    return Error{"run " + path + ": its interpreter '" + interpreter +
+                 "' is missing on this device"};
+  if (why == EACCES && ::access(path.c_str(), X_OK) != 0)
+    return Error{"run " + path + ": not executable; is its file system mounted with noexec?"};
+  return Error::from_errno(why, "run " + path);
+}
+
+ProgramExit wait_for(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) return {ProgramExit::Kind::signal, WTERMSIG(status), {}};
+  return {ProgramExit::Kind::code, WEXITSTATUS(status), {}};
+}
+
+}  // namespace
+
+Child::Child(Child&& other) noexcept
+    : pid_{std::exchange(other.pid_, 0)}, ended_{std::move(other.ended_)} {
+}
+
+Child::~Child() {
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGKILL);
+  wait_for(pid_);
+}
+
+int Child::ended() {
+  if (!ended_) ended_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0U)));
+  return ended_.get();
+}
+
+ProgramExit Child::reap() {
+  return wait_for(std::exchange(pid_, 0));
+}
+
+Result<Child> Child::start(const ChildProgram& program) {
+  auto words = words_of(program);
+  PATCHBAY_TRY(auto report, make_pipe());
+  const pid_t self = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return Error::from_errno(errno, "start " + program.path);
+  if (pid == 0) become(program, words.data(), report.writer.get(), self);
+  Child child{pid};
+  report.writer.reset();
+  if (const int why = reported(report.reader); why != 0) return explain(why, program.path);
+  return child;
+}
+
+}  // namespace patchbay::module
