@@ -1,17 +1,12 @@
 #include "modules/containers/connection.hpp"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
 #include <thread>
 
-#include "patchbay/files.hpp"
 #include "patchbay/run.hpp"
 
 namespace patchbay::containers {
@@ -24,20 +19,9 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kServiceStart{20};
 
-[[noreturn]] void become_service(char* const* argv, pid_t parent) {
-  // What a service has been asked for must not go on when the one who asked is gone.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
-  const int null = ::open("/dev/null", O_RDWR);
-  ::dup2(null, STDIN_FILENO);
-  ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  ::syscall(SYS_close_range, 3U, ~0U, 1U << 2U /* CLOSE_RANGE_CLOEXEC */);
-  ::execv(argv[0], argv);
-  ::_exit(127);
-}
-
-bool has_ended(pid_t pid) {
-  return ::waitpid(pid, nullptr, WNOHANG) == pid;
+bool has_ended(module::Child& child) {
+  pollfd ended{child.ended(), POLLIN, 0};
+  return ::poll(&ended, 1, 0) > 0;
 }
 
 }  // namespace
@@ -51,26 +35,15 @@ Result<PodmanService> PodmanService::start(const Settings& settings) {
   }
   const std::string socket = "/run/patchbay-podman-" + std::to_string(::getpid()) + ".sock";
   ::unlink(socket.c_str());
-  std::vector<std::string> words{settings.podman};
-  words.front() = program;
-  words.insert(words.end(), {"system", "service", "--time", "0", "unix://" + socket});
-  std::vector<char*> argv;
-  argv.reserve(words.size() + 1);
-  for (std::string& word : words)
-    argv.push_back(word.data());
-  argv.push_back(nullptr);
-
-  const pid_t self = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) return Error::from_errno(errno, "start " + program);
-  if (pid == 0) become_service(argv.data(), self);
-  PodmanService service{pid, socket};
+  std::vector<std::string> arguments{settings.podman.begin() + 1, settings.podman.end()};
+  arguments.insert(arguments.end(), {"system", "service", "--time", "0", "unix://" + socket});
+  PATCHBAY_TRY(auto child, module::Child::start(
+                               {.path = program, .arguments = arguments, .output = STDERR_FILENO}));
+  PodmanService service{std::move(child), socket};
   const auto end = Clock::now() + kServiceStart;
   while (!Engine{Engine::Kind::podman, socket}.ping()) {
-    if (has_ended(pid)) {
-      service.pid_ = -1;
+    if (has_ended(service.child_))
       return Error{program + " system service ended at once; its reason is in the log"};
-    }
     if (Clock::now() > end) return Error{program + " system service does not answer"};
     std::this_thread::sleep_for(kPause);
   }
@@ -78,10 +51,9 @@ Result<PodmanService> PodmanService::start(const Settings& settings) {
 }
 
 PodmanService::~PodmanService() {
-  if (pid_ < 0) return;
-  ::kill(pid_, SIGTERM);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  if (child_.pid() == 0) return;
+  ::kill(child_.pid(), SIGTERM);
+  child_.reap();
   ::unlink(socket_.c_str());
 }
 

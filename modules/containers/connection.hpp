@@ -1,12 +1,11 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <utility>
 
 #include "modules/containers/engine.hpp"
 #include "modules/containers/settings.hpp"
+#include "patchbay/child.hpp"
 #include "patchbay/result.hpp"
 
 namespace patchbay::containers {
@@ -15,8 +14,7 @@ namespace patchbay::containers {
 class PodmanService {
  public:
   static module::Result<PodmanService> start(const Settings& settings);
-  PodmanService(PodmanService&& other) noexcept
-      : pid_{std::exchange(other.pid_, -1)}, socket_{std::move(other.socket_)} {}
+  PodmanService(PodmanService&&) noexcept = default;
   PodmanService& operator=(PodmanService&&) = delete;
   PodmanService(const PodmanService&) = delete;
   PodmanService& operator=(const PodmanService&) = delete;
@@ -25,8 +23,9 @@ class PodmanService {
   [[nodiscard]] const std::string& socket() const { return socket_; }
 
  private:
-  PodmanService(pid_t pid, std::string socket) : pid_{pid}, socket_{std::move(socket)} {}
-  pid_t pid_;
+  PodmanService(module::Child child, std::string socket)
+      : child_{std::move(child)}, socket_{std::move(socket)} {}
+  module::Child child_;
   std::string socket_;
 };
 
