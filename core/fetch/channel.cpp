@@ -20,7 +20,7 @@ Channel::Reader Channel::push(ByteSpan bytes) {
     for_writer_.wait(lock, [this] { return filled_ < ring_.size() || reader_ == Reader::gone; });
     if (reader_ == Reader::gone) return Reader::gone;
     if (to_skip_ > 0) {
-      bytes = bytes.subspan(pass_over(bytes.size()));
+      bytes = bytes.subspan(in_memory(pass_over(bytes.size())));
       continue;
     }
     const auto end = (begin_ + filled_) % ring_.size();

@@ -93,7 +93,7 @@ std::uint64_t PieceSums::count() const {
 }
 
 std::string PieceSums::sum(std::uint64_t index) const {
-  return sums.substr(index * kHexDigits, kHexDigits);
+  return sums.substr(in_memory(index) * kHexDigits, kHexDigits);
 }
 
 bool is_piece_size(std::uint64_t bytes) {
@@ -132,7 +132,8 @@ Result<PieceHasher> PieceHasher::start(std::uint64_t piece_size) {
     return std::unique_ptr<artifact::BlockEncoder>{std::make_unique<DigestEncoder>()};
   };
   const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
-  PB_TRY(made.pieces_, artifact::make_block_compressor(encoder, piece_size, threads, *made.sums_));
+  PB_TRY(made.pieces_,
+         artifact::make_block_compressor(encoder, in_memory(piece_size), threads, *made.sums_));
   return made;
 }
 
