@@ -103,17 +103,17 @@ std::string how_far(const ::testing::TestParamInfo<const char*>& test) {
 
 INSTANTIATE_TEST_SUITE_P(
     Download, LeavingOut,
-    ::testing::Values("", "cat stream-next > /dev/null\n",
-                      "cat stream-next > /dev/null; exec 9< streams/a; exec 9<&-\n",
-                      "cat stream-next; cat streams/a; cat stream-next; head -c 9 streams/big\n",
-                      "cat stream-next; cat streams/a; cat stream-next; exec 9< streams/big\n"
-                      "sleep 0.2\n"),
+    ::testing::Values(
+        "", "cat stream-next > /dev/null\n", "cat stream-next > /dev/null; exec 9< streams/a\n",
+        "cat stream-next; cat streams/a; cat stream-next; exec 9< streams/big; head -c 9 <&9\n",
+        "cat stream-next; cat streams/a; cat stream-next; exec 9< streams/big\n"
+        "sleep 0.2\n"),
     how_far);
 
 TEST(Download, GivenAModuleThatLeavesThePayloadOutAndDoesNotEnd_WhenItsTimeIsOver_ThenItFails) {
   ProbeModule probe{
       inside_download(std::string{"exec 9< stream-next; cat <&9 > /dev/null\n"} +
-                      "exec 8< streams/big.img; exec 8<&-\n" + kSkip + "exec sleep 60"),
+                      "exec 8< streams/big.img\n" + kSkip + "exec 8<&-\nexec sleep 60"),
       ProbeModule::hasty()};
   MemorySource source{one_big_file()};
 

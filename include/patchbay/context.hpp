@@ -111,6 +111,7 @@ class PayloadStream {
   };
 
   /// `context` has to outlive it.
+  explicit PayloadStream(const Context&&) = delete;
   explicit PayloadStream(const Context& context)
       : context_{context}, tree_{context.tree()}, host_{context.host_} {}
 

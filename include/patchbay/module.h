@@ -153,7 +153,8 @@ typedef struct pb_skip_v1 {
   uint32_t size;
   uint32_t version; /* 1 */
   /* The rest of the payload need not come, and nobody verifies it: the plugin knows, by sums of the
-   * header, that the device has it, whole. Closes the stream; next_file says PB_END from now on,
+   * header, that the device has it, whole. Closes the stream, but one that was taken: the plugin
+   * closes that itself, after this call. next_file says PB_END from now on,
    * and download is to return PB_OK. [main, download] */
   int32_t (*skip)(const pb_host_t* host, pb_error_t* error);
 } pb_skip_v1_t;

@@ -10,7 +10,8 @@ using slot::PieceSums;
 
 namespace {
 
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40;
+constexpr std::uint64_t kUnit = 4096;  // what is read at once has to be aligned
+constexpr std::uint64_t kMostBytes = 16 * 1024 * 1024;
 
 Error wrong(const std::string& what) {
   return Error{
@@ -28,9 +29,9 @@ Result<PieceSums> parse(const nlohmann::json& pieces) {
   const auto sums = pieces.find("sha256");
   if (size == pieces.end() || !size->is_number_unsigned()) return wrong("their size is no number");
   const auto bytes = size->get<std::uint64_t>();
-  // What is read at once has to be aligned.
-  if (bytes == 0 || bytes % 4096 != 0 || bytes > kMostBytes)
-    return wrong("their size, " + std::to_string(bytes) + ", is no multiple of 4096");
+  if (bytes == 0 || bytes % kUnit != 0 || bytes > kMostBytes)
+    return wrong("their size, " + std::to_string(bytes) + ", is no multiple of " +
+                 std::to_string(kUnit) + " up to " + std::to_string(kMostBytes));
   if (sums == pieces.end() || !sums->is_string()) return wrong("their sha256 is no text");
   auto text = sums->get<std::string>();
   if (text.empty() || text.size() % 64 != 0 || !is_hex(text))

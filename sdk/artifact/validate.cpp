@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "core/artifact/names.hpp"
@@ -28,6 +29,23 @@ Status check_policy(const ValidateOptions& options, const artifact::Contents& co
                options.artifact +
                    ": it is signed, but no key was given to check the signature "
                    "with: --key FILE"};
+}
+
+/// What a device takes for the sum of the image, of which it may have the pieces already, has to be
+/// that. (mender-artifact does not look.)
+Status check_promised_sums(const artifact::Contents& contents) {
+  for (std::size_t i = 0; i < contents.header.payloads.size(); ++i) {
+    const auto& payload = contents.header.payloads[i];
+    PB_TRY(const auto pieces, piece_sums_in(payload.meta_data));
+    const bool promised =
+        pieces && std::any_of(payload.provides.begin(), payload.provides.end(),
+                              [&](const auto& provide) { return provide.second == pieces->of; });
+    if (!promised || whose_pieces(contents, i, *pieces) != PiecesOf::another_file) continue;
+    return Error{ErrorCode::integrity, "payload " + artifact::index_text(i) +
+                                           ": provides the sum " + pieces->of +
+                                           ", with sums of pieces, but no file of it has that sum"};
+  }
+  return Done{};
 }
 
 /// Nothing is wrong with the artifact, but whoever changed it did not know all of it.
@@ -86,6 +104,10 @@ int validate(const Call& call) {
   }
   if (const auto policy = check_policy(options, *contents); !policy)
     return fail(call, Outcome::invalid_artifact, policy.error());
+  if (call.face == Face::patchbay) {
+    if (const auto sums = check_promised_sums(*contents); !sums)
+      return fail(call, Outcome::invalid_artifact, sums.error());
+  }
   warn_of_other_pieces(call, options, *contents);
   print_success(call, options, *contents);
   return exit_code(call.face, Outcome::done);

@@ -154,6 +154,7 @@ void Context::send(std::string_view line) const {
 }
 
 Status Context::ask_to_skip() const {
+  if (!can_skip_) return Error{"this client cannot leave out what the device has already"};
   if (host_ == nullptr) return write_line(progress_fd_, "skip");
   pb_error_t error{};
   error.size = sizeof error;

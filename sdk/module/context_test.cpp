@@ -137,7 +137,7 @@ TEST(PayloadStream, GivenTwoFiles_WhenFirstIsSkipped_ThenSecondComesWhole) {
 
 TEST(PayloadStream, GivenClientThatCanLeaveOut_WhenTheRestIsSkipped_ThenItIsToldAndNothingFollows) {
   const TempDir tree;
-  const Client client{tree, {"streams/one\n"}, {"content"}};
+  const Client client{tree, {"streams/one\n"}, {""}};
   const Fd channel{::open((tree / "out").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
   const Context context{tree.path(), channel.get(), true};
   PayloadStream stream{context};

@@ -43,7 +43,7 @@ Result<std::size_t> Arrival::fill(std::span<std::byte> bytes) {
   size_ += filled;
   PATCHBAY_CHECK(check_size(request_, size_));
   // A sum that is promised needs no computing: the client holds the stream against the manifest,
-  // and reading back shows whether what is on the device is as promised.
+  // and reading back shows whether what is on the device has that sum, or its pieces theirs.
   if (request_.expected_sum.empty()) sum_.update(bytes.first(filled));
   report(request_, size_, 0, kWriteShare);
   return filled;

@@ -39,9 +39,9 @@ struct WrittenImage {
 /// SHA-256 of what is there with the one promised (or of each piece with that of the piece) or,
 /// without a promise, with that of what came.
 ///
-/// - What is equal already is not written, in pieces of 64 KiB. If that is all of it, comparing it
+/// - What is equal already is not written, in blocks of 64 KiB. If that is all of it, comparing it
 ///   was the reading back.
-/// - Reads and writes go past the page cache (O_DIRECT) in pieces of up to 1 MiB; where the file
+/// - Reads and writes go past the page cache (O_DIRECT) in parts of up to 2 MiB; where the file
 ///   system of a regular file cannot do that, every 8 MiB are synced before the next. Memory in use
 ///   is 8 MiB, whatever the image's size.
 /// - What lies behind the image on the device stays as it is.
@@ -53,8 +53,8 @@ struct WrittenImage {
 module::Result<WrittenImage> write_image(const ImageRequest& request, const ImageSource& source);
 
 /// Whether the device has the image already, as far as the sums of its pieces tell; false without
-/// them, without a size, and where it cannot be read (a UBI volume whose update was cut): writing it
-/// will tell why. Reads the device up to the first difference, past the page cache.
+/// them, without a size, and where it cannot be read (a UBI volume whose update was cut): writing
+/// it will tell why. Reads the device up to the first difference, past the page cache.
 module::Result<bool> holds_image(const ImageRequest& request);
 
 }  // namespace patchbay::slot

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -26,8 +27,7 @@ class PieceCheck {
 
   /// Takes pieces until none is left; `tell` is called with the bytes that are done.
   template <typename Tell>
-  void work(Tell tell) {
-    const Buffer buffer;
+  void work(const Buffer& buffer, Tell tell) {
     while (!over_.load()) {
       const auto index = next_.fetch_add(1);
       if (index >= sums_.count()) return;
@@ -80,13 +80,18 @@ class PieceCheck {
 Result<std::optional<std::uint64_t>> find_different_piece(const ImageRequest& request,
                                                           std::uint64_t size, const DeviceIo& io) {
   // A second one even where there is one processor: the device works while the other sums.
-  const auto threads = std::clamp(std::thread::hardware_concurrency(), 2U, 4U);
+  const std::vector<Buffer> buffers(std::clamp(std::thread::hardware_concurrency(), 2U, 4U));
   PieceCheck check{request, size, io};
   {
     std::vector<std::jthread> helpers;
-    for (unsigned i = 1; i < threads; ++i)
-      helpers.emplace_back([&check] { check.work([](std::uint64_t) {}); });
-    check.work([&](std::uint64_t done) { report(request, done, kWriteShare, 100 - kWriteShare); });
+    try {
+      for (std::size_t i = 1; i < buffers.size(); ++i)
+        helpers.emplace_back([&, i] { check.work(buffers[i], [](std::uint64_t) {}); });
+    } catch (const std::system_error&) {
+      // No more threads to be had: those that run are enough, only slower.
+    }
+    check.work(buffers[0],
+               [&](std::uint64_t done) { report(request, done, kWriteShare, 100 - kWriteShare); });
   }
   return check.outcome();
 }

@@ -11,7 +11,7 @@ namespace patchbay::slot {
 
 /// Reads the first `size` bytes of the device on as many threads as the machine has processors for
 /// (2 to 4), and holds them against the sums that the request has, which have to fit() the size.
-/// A piece that is different, the first or one near it; nothing if all are as they should be.
+/// The first piece that is different; nothing if all are as they should be.
 module::Result<std::optional<std::uint64_t>> find_different_piece(const ImageRequest& request,
                                                                   std::uint64_t size,
                                                                   const DeviceIo& io);

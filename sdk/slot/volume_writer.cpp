@@ -19,9 +19,8 @@ Status require_equal(const ImageRequest& request, std::span<const std::byte> fre
   const Buffer old;
   PATCHBAY_CHECK(io.read(old.first(fresh.size()), offset));
   if (std::memcmp(old.all().data(), fresh.data(), fresh.size()) == 0) return Done{};
-  return Error{
-      "the image does not have the SHA-256 that the artifact's rootfs-image.checksum says, " +
-      request.expected_sum + "; the artifact was made wrong"};
+  return Error{"the image is another one than the artifact says, by its SHA-256 " +
+               request.expected_sum + " or those of its pieces; the artifact was made wrong"};
 }
 
 }  // namespace

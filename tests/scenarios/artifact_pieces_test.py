@@ -226,6 +226,13 @@ class Looking(Pieces):
         self.made({**pieces_of(self.data), "of": sha256(b"")})
         self.assertIn("warning: a.mender: payload 0000", self.own("validate", "a.mender").stderr)
 
+    def test_those_of_another_file_that_is_promised_are_an_error(self):
+        other = self.data[::-1]
+        self.artifact("a.mender", [tool.payload("rootfs-image", [("root.img", self.data)],
+                                                {"rootfs-image.checksum": sha256(other)}, meta={"pieces": pieces_of(other)})])
+        self.refused("validate", "a.mender", says=("payload 0000", sha256(other), "no file of it has that sum"), code=5)
+        self.compat("validate", "a.mender")  # as the real one says
+
     def test_the_same_name_with_another_meaning(self):
         for pieces in (5, {"of": "cake"}, [1]):
             self.made(pieces, kind="bakery")
