@@ -22,7 +22,8 @@ struct ChildProgram {
   int output = -1;                       ///< -1: this process's own
   int error = -1;                        ///< -1: this process's own, the log
   /// `pass`: also what this process has open without O_CLOEXEC, such as the client's progress
-  /// channel. `close`: nothing but those three.
+  /// channel. `close`: nothing but those three (before Linux 5.11: of the numbers below this
+  /// process's limit, RLIMIT_NOFILE, and below 65536).
   enum class Others : std::uint8_t { close, pass };
   Others others = Others::close;
 };

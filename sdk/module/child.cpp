@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -36,6 +38,15 @@ std::vector<char*> words_of(const ChildProgram& program) {
   return words;
 }
 
+constexpr int kFirstOther = STDERR_FILENO + 1;
+
+/// Moves it out of the places that get another descriptor before `place` gets this one.
+bool keep_until(int place, int& fd) {
+  if (fd < 0 || fd >= place) return true;
+  fd = ::fcntl(fd, F_DUPFD_CLOEXEC, kFirstOther);
+  return fd >= 0;
+}
+
 bool put(int from, int to) {
   // A descriptor that is in its place already would be closed by its O_CLOEXEC.
   if (from == to) return ::fcntl(from, F_SETFD, 0) == 0;
@@ -43,10 +54,31 @@ bool put(int from, int to) {
 }
 
 bool is_ready(const ChildProgram& program) {
+  int output = program.output;
+  int error = program.error;
+  if (!keep_until(STDOUT_FILENO, output) || !keep_until(STDERR_FILENO, error)) return false;
   const int input = program.input >= 0 ? program.input : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-  return input >= 0 && put(input, STDIN_FILENO) && put(program.output, STDOUT_FILENO) &&
-         put(program.error, STDERR_FILENO) &&
+  return input >= 0 && put(input, STDIN_FILENO) && put(output, STDOUT_FILENO) &&
+         put(error, STDERR_FILENO) &&
          (program.working_directory.empty() || ::chdir(program.working_directory.c_str()) == 0);
+}
+
+// Container hosts set limits of a million and more, and going through those takes a second.
+constexpr rlim_t kMostNumbers = 65536;
+
+void close_others_one_by_one() {
+  rlimit limit{kMostNumbers, kMostNumbers};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const int end = static_cast<int>(std::min(limit.rlim_cur, kMostNumbers));
+  for (int fd = kFirstOther; fd < end; ++fd)
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/// At exec: until then `report` is needed.
+void close_others() {
+  constexpr unsigned kCloseOnExec = 1U << 2U;  // CLOSE_RANGE_CLOEXEC
+  if (::syscall(SYS_close_range, unsigned{kFirstOther}, ~0U, kCloseOnExec) != 0)
+    close_others_one_by_one();
 }
 
 void execute(char** words) {
@@ -67,9 +99,8 @@ void execute(char** words) {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  if (is_ready(program)) {
-    if (program.others == ChildProgram::Others::close)
-      ::syscall(SYS_close_range, 3U, ~0U, 1U << 2U /* CLOSE_RANGE_CLOEXEC */);
+  if (keep_until(kFirstOther, report) && is_ready(program)) {
+    if (program.others == ChildProgram::Others::close) close_others();
     execute(words);
   }
   const int why = errno;

@@ -2,10 +2,17 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <array>
+#include <cstddef>
+#include <functional>
+#include <thread>
 
 #include "tests/support/temp_dir.hpp"
 
@@ -31,7 +38,55 @@ class ChildTest : public ::testing::Test {
     return all;
   }
 
+  /// Whether a program has, by the same number, what is open here as `fd`.
+  bool passes(int fd, ChildProgram::Others others) {
+    auto child = Child::start(
+        {.path = script("[ -e /proc/self/fd/" + std::to_string(fd) + " ]"), .others = others});
+    EXPECT_TRUE(child) << child.error().message();
+    return child && child->reap().success();
+  }
+
   TempDir directory_;
+};
+
+/// From now on the kernel does not know `call`, for this thread and what it starts.
+bool forget(unsigned call) {
+  std::array<sock_filter, 4> filter{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog program{filter.size(), filter.data()};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/// Whether it could be run where the kernel does not know `call`.
+bool run_without(unsigned call, const std::function<void()>& body) {
+  bool is_so = false;
+  std::thread{[&] {
+    is_so = forget(call);
+    if (is_so) body();
+  }}.join();
+  return is_so;
+}
+
+/// Puts `fd` into a standard place of this process, for as long as it lives.
+class InPlace {
+ public:
+  InPlace(int fd, int place) : place_{place}, kept_{::fcntl(place, F_DUPFD_CLOEXEC, 3)} {
+    EXPECT_EQ(::dup3(fd, place, O_CLOEXEC), place);
+  }
+  InPlace(const InPlace&) = delete;
+  InPlace& operator=(const InPlace&) = delete;
+  InPlace(InPlace&&) = delete;
+  InPlace& operator=(InPlace&&) = delete;
+  ~InPlace() { ::dup2(kept_.get(), place_); }
+
+ private:
+  int place_;
+  Fd kept_;
 };
 
 struct Pipe {
@@ -93,15 +148,21 @@ TEST_F(ChildTest, GivenOneThatNobodyReaps_WhenTheObjectGoes_ThenSoDoesIt) {
 TEST_F(ChildTest, GivenOpenDescriptors_ThenThoseWithoutCloexecArePassedOnlyIfAskedFor) {
   const Fd open{::open("/dev/null", O_RDONLY)};
   const Fd closing{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
-  const auto has = [this](int fd, ChildProgram::Others others) {
-    auto child = Child::start(
-        {.path = script("[ -e /proc/self/fd/" + std::to_string(fd) + " ]"), .others = others});
-    EXPECT_TRUE(child) << child.error().message();
-    return child->reap().success();
-  };
-  EXPECT_TRUE(has(open.get(), ChildProgram::Others::pass));
-  EXPECT_FALSE(has(closing.get(), ChildProgram::Others::pass));
-  EXPECT_FALSE(has(open.get(), ChildProgram::Others::close));
+  EXPECT_TRUE(passes(open.get(), ChildProgram::Others::pass));
+  EXPECT_FALSE(passes(closing.get(), ChildProgram::Others::pass));
+  EXPECT_FALSE(passes(open.get(), ChildProgram::Others::close));
+}
+
+TEST_F(ChildTest, GivenAKernelWithoutCloseRange_ThenOpenDescriptorsAreNotPassedEither) {
+  const Fd low{::open("/dev/null", O_RDONLY)};
+  const Fd high{::fcntl(low.get(), F_DUPFD, 900)};
+  ASSERT_GE(high.get(), 900);
+  const bool is_so = run_without(SYS_close_range, [&] {
+    EXPECT_TRUE(passes(high.get(), ChildProgram::Others::pass));
+    EXPECT_FALSE(passes(low.get(), ChildProgram::Others::close));
+    EXPECT_FALSE(passes(high.get(), ChildProgram::Others::close));
+  });
+  if (!is_so) GTEST_SKIP() << "no seccomp filters here";
 }
 
 TEST_F(ChildTest, GivenABlockedSignal_ThenItIsNotBlockedInTheProgram) {
@@ -117,15 +178,45 @@ TEST_F(ChildTest, GivenABlockedSignal_ThenItIsNotBlockedInTheProgram) {
 }
 
 TEST_F(ChildTest, GivenADescriptorInItsPlaceAlready_ThenTheProgramHasIt) {
-  const Fd kept{::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)};
   testing::write_text(directory_ / "words", "some words\n");
   const Fd words{::open((directory_ / "words").c_str(), O_RDONLY | O_CLOEXEC)};
-  ASSERT_EQ(::dup3(words.get(), STDIN_FILENO, O_CLOEXEC), STDIN_FILENO);
+  const InPlace input{words.get(), STDIN_FILENO};
   auto child = Child::start(
       {.path = script("read line && [ \"$line\" = 'some words' ]"), .input = STDIN_FILENO});
-  ::dup2(kept.get(), STDIN_FILENO);
   ASSERT_TRUE(child) << child.error().message();
   EXPECT_EQ(child->reap().describe(), "exit code 0");
+}
+
+TEST_F(ChildTest, GivenDescriptorsInThePlacesOfOthers_ThenEachComesIntoItsOwn) {
+  Pipe out;
+  Pipe err;
+  const auto path = script("read word; echo \"out $word\"; echo why >&2");
+  auto child = [&] {
+    const InPlace zero{out.writer.get(), STDIN_FILENO};
+    const InPlace one{err.writer.get(), STDOUT_FILENO};
+    return Child::start({.path = path, .output = STDIN_FILENO, .error = STDOUT_FILENO});
+  }();
+  ASSERT_TRUE(child) << child.error().message();
+  out.writer.reset();
+  err.writer.reset();
+
+  EXPECT_EQ(read_to_end(out.reader.get()), "out \n");
+  EXPECT_EQ(read_to_end(err.reader.get()), "why\n");
+  EXPECT_EQ(child->reap().describe(), "exit code 0");
+}
+
+TEST_F(ChildTest, GivenNoStandardInputAndOutput_WhenItCannotRun_ThenThatIsToldAllTheSame) {
+  const Pipe out;
+  const auto start = [&] {
+    const InPlace zero{out.writer.get(), STDIN_FILENO};
+    const InPlace one{out.writer.get(), STDOUT_FILENO};
+    ::close(STDIN_FILENO);
+    ::close(STDOUT_FILENO);
+    return Child::start({.path = "/no/such/program", .output = out.writer.get()});
+  };
+  const auto child = start();
+  ASSERT_FALSE(child);
+  EXPECT_THAT(child.error().message(), HasSubstr("run /no/such/program"));
 }
 
 TEST_F(ChildTest, GivenATextWithoutInterpreter_ThenTheShellRunsIt) {
