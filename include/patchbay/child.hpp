@@ -49,6 +49,8 @@ class Child {
   /// A descriptor that poll() finds readable (POLLIN) once the program has ended. Open as long as
   /// this object. -1: the kernel has none (before Linux 5.3).
   int ended();
+  /// Whether it has ended, or been reaped. Does not wait, and works on every kernel.
+  [[nodiscard]] bool has_ended() const;
   /// Waits for its end, however long that takes. Once only; the output in it is empty.
   ProgramExit reap();
 

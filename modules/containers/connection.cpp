@@ -1,6 +1,5 @@
 #include "modules/containers/connection.hpp"
 
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -18,11 +17,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kServiceStart{20};
-
-bool has_ended(module::Child& child) {
-  pollfd ended{child.ended(), POLLIN, 0};
-  return ::poll(&ended, 1, 0) > 0;
-}
 
 }  // namespace
 
@@ -42,7 +36,7 @@ Result<PodmanService> PodmanService::start(const Settings& settings) {
   PodmanService service{std::move(child), socket};
   const auto end = Clock::now() + kServiceStart;
   while (!Engine{Engine::Kind::podman, socket}.ping()) {
-    if (has_ended(service.child_))
+    if (service.child_.has_ended())
       return Error{program + " system service ended at once; its reason is in the log"};
     if (Clock::now() > end) return Error{program + " system service does not answer"};
     std::this_thread::sleep_for(kPause);

@@ -158,6 +158,12 @@ int Child::ended() {
   return ended_.get();
 }
 
+bool Child::has_ended() const {
+  siginfo_t end{};
+  const int failed = ::waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOHANG | WNOWAIT);
+  return failed != 0 || end.si_pid != 0;
+}
+
 ProgramExit Child::reap() {
   return wait_for(std::exchange(pid_, 0));
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <cstddef>
@@ -130,6 +131,25 @@ TEST_F(ChildTest, GivenItsEnd_WhenPolledFor_ThenItIsToldAndTheSignalWithIt) {
 
   EXPECT_EQ(::poll(&ended, 1, 60'000), 1);
   EXPECT_EQ(child->reap().describe(), "killed by signal 15 (Terminated)");
+}
+
+TEST_F(ChildTest, GivenAKernelWithoutPidfd_WhenAskedForItsEnd_ThenItIsToldAndStillToBeReaped) {
+  const bool is_so = run_without(SYS_pidfd_open, [&] {
+    Pipe in;
+    auto child = Child::start({.path = script("read word; exit 3"), .input = in.reader.get()});
+    ASSERT_TRUE(child) << child.error().message();
+    EXPECT_EQ(child->ended(), -1);
+    EXPECT_FALSE(child->has_ended());
+
+    in.writer.reset();
+    siginfo_t end{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child->pid()), &end, WEXITED | WNOWAIT), 0);
+
+    EXPECT_TRUE(child->has_ended());
+    EXPECT_EQ(child->reap().describe(), "exit code 3");
+    EXPECT_TRUE(child->has_ended());
+  });
+  if (!is_so) GTEST_SKIP() << "no seccomp filters here";
 }
 
 TEST_F(ChildTest, GivenOneThatNobodyReaps_WhenTheObjectGoes_ThenSoDoesIt) {
