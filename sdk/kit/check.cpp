@@ -195,7 +195,7 @@ Result<StageSettings> stage_settings(const Subject& subject, const CheckOptions&
 
 Result<CheckReport> check(const CheckOptions& options) {
   PB_CHECK(check_names(options.only));
-  PB_TRY(const Subject subject, make_subject(options));
+  PB_TRY(Subject subject, make_subject(options));
   CheckReport report{subject.file.path, options.repeat, {}};
   std::string spoiled;
   for (const Case& one : all_cases()) {
@@ -209,6 +209,8 @@ Result<CheckReport> check(const CheckOptions& options) {
     PB_TRY(auto result, play(one, subject, options));
     PB_CHECK(check_sample(subject, result));
     spoiled = spoils_the_rest(result);
+    // What a case does to these, the end of it does not undo.
+    subject.may_be_there = !options.devices.empty() || !options.sockets.empty();
     report.cases.push_back(std::move(result));
   }
   return report;

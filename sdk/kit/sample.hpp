@@ -52,7 +52,11 @@ class SampleSource final : public host::PayloadSource {
   SampleSource(const Sample& sample, Pace pace) : sample_{sample}, pace_{std::move(pace)} {}
   Result<std::optional<File>> next_file() override;
   Result<ByteSpan> read() override;
-  Status skip() override { return Done{}; }
+  Status skip() override {
+    skipped_ = true;
+    return Done{};
+  }
+  [[nodiscard]] bool skipped() const { return skipped_; }
 
  private:
   const Sample& sample_;
@@ -60,6 +64,7 @@ class SampleSource final : public host::PayloadSource {
   std::size_t file_ = 0;  ///< number of the current file, from 1
   std::size_t at_ = 0;
   std::size_t pieces_ = 0;
+  bool skipped_ = false;
 };
 
 }  // namespace patchbay::kit

@@ -16,6 +16,7 @@ struct Subject {
   std::string program;  ///< this program: becomes the module host, and one call of a module
   std::chrono::milliseconds call_limit{std::chrono::seconds{10}};
   std::vector<std::string> environment;
+  bool may_be_there = false;  ///< a real device or service may have the payload from a case before
 };
 
 }  // namespace patchbay::kit

@@ -1,5 +1,6 @@
 #include "sdk/kit/walk.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <utility>
@@ -87,7 +88,8 @@ Walk::Walk(const Subject& subject, const Sample& sample, Stage& stage, CaseResul
       stage_{stage},
       result_{result},
       tree_{kDatastore, 0},
-      listener_{std::make_shared<Listener>(log_text_)} {
+      listener_{std::make_shared<Listener>(log_text_)},
+      may_be_there_{subject.may_be_there} {
   begin();
 }
 
@@ -158,8 +160,26 @@ Status Walk::download(Pace pace) {
   return watched("Download", [&] {
     auto status = module->download(source);
     streams_ = status && !sample_.files.empty() && !os::exists(tree_.path() + "/files");
+    if (source.skipped()) {
+      judge_skip();
+    } else if (status) {
+      may_be_there_ = true;
+    }
     return status;
   });
+}
+
+void Walk::judge_skip() {
+  const auto has_bytes = [](const SampleFile& file) { return !file.bytes.empty(); };
+  const auto file = std::find_if(sample_.files.begin(), sample_.files.end(), has_bytes);
+  if (may_be_there_ || file == sample_.files.end()) return;
+  find(
+      "skips-only-what-is-there",
+      "Download says skip only where the device has this payload, and all of it",
+      "it said skip, and \"" + printable(file->name) +
+          "\" was left out, which nothing has brought to the device: compare what is there with "
+          "sums of the header, and take the payload unless they match; if something of --device or "
+          "--socket has it from before the check, put something else there first");
 }
 
 Status Walk::call(Call call) {

@@ -111,6 +111,7 @@ class Walk {
   void expect_started();
   [[nodiscard]] TracedCall traced(host::Call call) const;
   std::optional<Cut> traced_to_reboot(host::Call call);
+  void judge_skip();
 
   const Subject& subject_;
   const Sample& sample_;
@@ -123,6 +124,7 @@ class Walk {
   std::optional<bool> rollback_;
   std::string done_;
   bool streams_ = false;
+  bool may_be_there_;  ///< the device may have the payload, from a Download that took it
   bool cuts_between_ = false;
   Watcher watcher_;
 };
