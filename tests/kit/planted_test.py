@@ -3,6 +3,7 @@
 one module with a planted mistake. Its line "finds: RULE in CASE" (or --finds) names the only rule that may
 report something ("nothing" for a correct module), and a case that does; that one is played, with --whole all."""
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -53,10 +54,13 @@ def stage(directory):
 
 def check(path, cases):
     payload = os.path.join(os.path.dirname(path), "payload")
-    with open(payload, "w") as f:
-        f.write("what is new\n" * 2000)
+    content = b"what is new\n" * 2000
+    with open(payload, "wb") as f:
+        f.write(content)
+    meta = json.dumps({"sha256": hashlib.sha256(content).hexdigest()})
     only = [f"--only={case}" for case in cases]
-    run = subprocess.run([kit, "check", path, "--payload", payload, "--json", "--call-limit", "8", *only],
+    run = subprocess.run([kit, "check", path, "--payload", payload, "--meta", meta, "--json",
+                          "--call-limit", "8", *only],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if run.returncode == 2 and "throw-away root" in run.stderr:
         print("skipped:", run.stderr.strip())
