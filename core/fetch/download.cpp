@@ -155,7 +155,21 @@ Status Download::receive_all() {
 }
 
 bool Download::can_leap() const {
-  return size_seen_ && has_ranges_;
+  return size_seen_ && ranges_ != Ranges::none;
+}
+
+/// Whether to end a transfer that works, for leaving out `wanted` bytes.
+bool Download::is_worth_leaping(std::uint64_t wanted) const {
+  if (!can_leap() || wanted < kWorthLeaping) return false;
+  const bool is_all = wanted >= *size_seen_ - received_;  // and nothing more is asked for
+  // A server that ignores Range sends once more what has been received.
+  return ranges_ == Ranges::proven || is_all || wanted > received_;
+}
+
+void Download::learn_ranges(const Response& response) {
+  if (unwanted_ > 0 || response.refuses_ranges) ranges_ = Ranges::none;
+  const bool has = response.status == 206 || response.offers_ranges;
+  if (ranges_ == Ranges::unproven && has) ranges_ = Ranges::proven;
 }
 
 /// To where the reader goes on, before the server is asked for what follows.
@@ -223,6 +237,7 @@ std::optional<Download::Failure> Download::judge(const Outcome& outcome) {
 
 std::optional<Download::Failure> Download::refuse(const Response& response) const {
   std::string why = "HTTP status " + response.status_line();
+  if (leap_ == Leap::begun) why += " to the request for what follows the skipped bytes";
   if (response.status == 416 && received_ > 0)
     why = "it has changed on the server meanwhile (HTTP status 416)";
   const std::string line = response.is_text() ? first_line(body_start_) : "";
@@ -286,7 +301,7 @@ Continue Download::take_head(const Response& response) {
   }
   if (refusal_) return Continue::stop;
   if (received_ > 0 && response.status == 200) unwanted_ = received_;
-  if (unwanted_ > 0 || response.refuses_ranges) has_ranges_ = false;
+  learn_ranges(response);
   leap_ = Leap::none;
   body_ = Body::deliver;
   if (!begun_) size_seen_ = response.content_length;
@@ -302,7 +317,7 @@ Continue Download::deliver(ByteSpan bytes) {
   bytes = bytes.subspan(unwanted);
   received_ += bytes.size();
   if (channel_.push(bytes) == Channel::Reader::gone) return Continue::stop;
-  if (!can_leap() || channel_.to_skip() < kWorthLeaping) return Continue::go_on;
+  if (!is_worth_leaping(channel_.to_skip())) return Continue::go_on;
   leap_ = Leap::due;
   return Continue::stop;
 }

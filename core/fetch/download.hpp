@@ -70,6 +70,8 @@ class Download final : public ByteSource {
   std::optional<Failure> refuse_resumption(const Response& response) const;
   Status leap();
   [[nodiscard]] bool can_leap() const;
+  [[nodiscard]] bool is_worth_leaping(std::uint64_t wanted) const;
+  void learn_ranges(const Response& response);
   Status check_redirect(const std::string& from, const std::string& to) const;
   Continue take_head(const Response& response);
   Continue take_body(ByteSpan bytes);
@@ -90,7 +92,7 @@ class Download final : public ByteSource {
   std::uint64_t received_ = 0;  // or left out
   std::string validator_;
   bool refused_ = false;
-  bool has_ranges_ = true;      // the server, as far as is known
+  enum class Ranges : std::uint8_t { unproven, proven, none } ranges_ = Ranges::unproven;
   std::uint64_t unwanted_ = 0;  // at the start of what the server sends now
   enum class Leap : std::uint8_t {
     none,

@@ -27,6 +27,16 @@ bool starts_ignoring_case(std::string_view text, std::string_view start) {
   return equal_ignoring_case(text.substr(0, start.size()), start);
 }
 
+/// Whether `list` ("a, b") has `item`.
+bool lists(std::string_view list, std::string_view item) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    if (equal_ignoring_case(trim(list.substr(0, comma)), item)) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
+}
+
 std::optional<std::uint64_t> number(std::string_view digits) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -113,6 +123,7 @@ void ResponseParser::header(std::string_view line) {
   if (is("date")) response_.date = value;
   if (is("location")) response_.has_location = true;
   if (is("accept-ranges")) response_.refuses_ranges = equal_ignoring_case(value, "none");
+  if (is("accept-ranges")) response_.offers_ranges = lists(value, "bytes");
 }
 
 }  // namespace patchbay::fetch

@@ -25,6 +25,7 @@ struct Response {
   std::string date;
   bool has_location = false;
   bool refuses_ranges = false;  ///< "Accept-Ranges: none"
+  bool offers_ranges = false;   ///< "Accept-Ranges: bytes"
 
   /// A redirect that says where to.
   [[nodiscard]] bool is_redirect() const;

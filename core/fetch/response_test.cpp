@@ -57,6 +57,14 @@ TEST(Response, GivenAcceptRanges_WhenParsed_ThenOnlyNoneRefusesThem) {
   EXPECT_FALSE(parsed({"HTTP/1.1 200 OK"}).refuses_ranges);
 }
 
+TEST(Response, GivenAcceptRanges_WhenParsed_ThenOnlyBytesOffersThem) {
+  for (const std::string value : {"bytes", "Bytes", "BYTES ", "items, bytes", "bytes,items"})
+    EXPECT_TRUE(parsed({"HTTP/1.1 200 OK", "accept-ranges: " + value}).offers_ranges) << value;
+  for (const std::string value : {"none", "", ",", "items", "bytesize", "no bytes"})
+    EXPECT_FALSE(parsed({"HTTP/1.1 200 OK", "Accept-Ranges: " + value}).offers_ranges) << value;
+  EXPECT_FALSE(parsed({"HTTP/1.1 200 OK"}).offers_ranges);
+}
+
 struct RangeCase {
   const char* value;
   std::optional<std::uint64_t> first;

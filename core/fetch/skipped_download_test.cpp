@@ -160,6 +160,86 @@ TEST_F(SkippingDownload, GivenServerThatSaysItHasNoRanges_WhenMuchIsSkipped_Then
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
+struct GapCase {
+  const char* name;
+  std::vector<std::string> said;  // by the server, of ranges
+  std::size_t read;
+  std::size_t gap;
+  std::size_t requests;
+};
+
+void PrintTo(const GapCase& row, std::ostream* out) {
+  *out << row.name;
+}
+
+class GapBehindMuch : public SkippingDownload, public ::testing::WithParamInterface<GapCase> {};
+
+TEST_P(GapBehindMuch, GivenWhatTheServerSays_WhenSkipped_ThenItIsAskedIfThatIsLikelyToSave) {
+  const auto& row = GetParam();
+  const HttpServer server{[&](const HttpRequest& request, int number) {
+    return number == 0 ? reply("200 OK", content_, row.said) : good(request);
+  }};
+  const auto source = open(server.url("/"), options_, log_);
+  ASSERT_THAT(source, IsOk());
+  ASSERT_THAT(read_some(**source, row.read), IsOk());
+
+  EXPECT_THAT((*source)->skip(row.gap), IsOk());
+
+  EXPECT_THAT(read_all(**source), IsOkAnd(rest_from(row.read + row.gap)));
+  EXPECT_EQ(server.requests().size(), row.requests);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, GapBehindMuch,
+    ::testing::Values(
+        GapCase{"SmallAndNotAWord", {}, 20'000'000, 2 * kMiB, 1},
+        GapCase{"SmallAndOtherRanges", {"Accept-Ranges: items"}, 20'000'000, 2 * kMiB, 1},
+        GapCase{"SmallAndRanges", {"Accept-Ranges: bytes"}, 20'000'000, 2 * kMiB, 2},
+        GapCase{"SmallAndRangesInCapitals", {"ACCEPT-RANGES: BYTES"}, 20'000'000, 2 * kMiB, 2},
+        GapCase{"LargeAtTheFrontAndNotAWord", {}, 0, 20'000'000, 2},
+        GapCase{"LargerThanWhatHasComeAndNotAWord", {}, 10'000'000, 20'000'000, 2}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+TEST_F(SkippingDownload, GivenAPartThatHasCome_WhenLittleIsSkipped_ThenThatIsLeftOutAsWell) {
+  const HttpServer server{[&](const HttpRequest& request, int) { return good(request); }};
+  const auto source = open(server.url("/"), options_, log_);
+  ASSERT_THAT(source, IsOk());
+  EXPECT_THAT((*source)->skip(20'000'000), IsOk());
+  ASSERT_THAT(read_some(**source, 10), IsOk());
+
+  EXPECT_THAT((*source)->skip(2 * kMiB), IsOk());
+
+  EXPECT_THAT(read_all(**source), IsOkAnd(rest_from(20'000'010 + 2 * kMiB)));
+  EXPECT_EQ(server.requests().size(), 3u);
+}
+
+TEST_F(SkippingDownload, GivenLittleLeftBehindMuch_WhenAllOfItIsSkipped_ThenItIsNotWaitedFor) {
+  const HttpServer server{
+      [&](const HttpRequest& request, int) { return good(request).cut(kMuch - 5'000'000); }};
+  const auto source = open(server.url("/"), options_, log_);
+  ASSERT_THAT(source, IsOk());
+  ASSERT_THAT(read_some(**source, kMuch - 10'000'000), IsOk());
+
+  EXPECT_THAT((*source)->skip(content_.size() - (kMuch - 10'000'000)), IsOk());
+
+  EXPECT_THAT(read_all(**source), IsOkAnd(""));
+  EXPECT_EQ(server.requests().size(), 1u);
+  EXPECT_THAT(log_.text(), Not(HasSubstr("broke off")));
+}
+
+TEST_F(SkippingDownload, GivenALinkThatWorksOnce_WhenLittleIsSkippedBehindMuch_ThenItIsEnough) {
+  const HttpServer server{[&](const HttpRequest& request, int number) {
+    return number == 0 ? good(request) : reply("403 Forbidden", "");
+  }};
+  const auto source = open(server.url("/"), options_, log_);
+  ASSERT_THAT(source, IsOk());
+  ASSERT_THAT(read_some(**source, 20'000'000), IsOk());
+
+  EXPECT_THAT((*source)->skip(2 * kMiB), IsOk());
+
+  EXPECT_THAT(read_all(**source), IsOkAnd(rest_from(20'000'000 + 2 * kMiB)));
+}
+
 TEST_F(SkippingDownload, GivenUnknownSize_WhenMuchIsSkipped_ThenItIsRead) {
   const std::string content = content_.substr(0, 3'000'000);
   const HttpServer server{[&](const HttpRequest&, int) { return chunked(content, 99'999); }};
@@ -269,7 +349,10 @@ INSTANTIATE_TEST_SUITE_P(
                       OtherContentCase{"Unsatisfiable", reply("416 Range Not Satisfiable", ""),
                                        ErrorCode::io, "changed on the server"},
                       OtherContentCase{"Gone", reply("404 Not Found", ""), ErrorCode::not_found,
-                                       "404 Not Found"}),
+                                       "404 Not Found"},
+                      OtherContentCase{"WorksOnce", reply("403 Forbidden", ""), ErrorCode::denied,
+                                       "HTTP status 403 Forbidden to the request for what "
+                                       "follows the skipped bytes"}),
     [](const auto& row) { return std::string{row.param.name}; });
 
 TEST_F(SkippingDownload, GivenALinkThatHasExpiredMeanwhile_WhenSkipped_ThenTheNextGoesOnThere) {
