@@ -52,10 +52,11 @@ std::string quoted(const std::string& key, const std::string& word) {
 }
 
 void compare_streams(const Walk& walk, const Description& said, Lies& lies) {
-  if (!said.streams) return;
-  lies.compare(*said.streams == walk.streams(),
+  const auto streams = walk.streams();
+  if (!said.streams || !streams) return;
+  lies.compare(*said.streams == *streams,
                std::string{R"("streams": )"} + (*said.streams ? "true" : "false"),
-               walk.streams() ? "Download read the streams" : "Download did not read the streams");
+               *streams ? "Download read the streams" : "Download did not read the streams");
 }
 
 void compare_reboot(Walk& walk, const Description& said, Lies& lies) {

@@ -161,6 +161,7 @@ Status Walk::download(Pace pace) {
     auto status = module->download(source);
     streams_ = status && !sample_.files.empty() && !os::exists(tree_.path() + "/files");
     if (source.skipped()) {
+      streams_.reset();
       judge_skip();
     } else if (status) {
       may_be_there_ = true;

@@ -97,7 +97,8 @@ class Walk {
 
   [[nodiscard]] Log& quiet();
   [[nodiscard]] bool supports_rollback();
-  [[nodiscard]] bool streams() const { return streams_; }
+  /// Whether the last Download read streams; nothing where it has left the payload out.
+  [[nodiscard]] std::optional<bool> streams() const { return streams_; }
   [[nodiscard]] const Subject& subject() const { return subject_; }
   [[nodiscard]] Stage& stage() { return stage_; }
   [[nodiscard]] const host::WorkTree& tree() const { return tree_; }
@@ -123,7 +124,7 @@ class Walk {
   std::unique_ptr<host::Module> module_;
   std::optional<bool> rollback_;
   std::string done_;
-  bool streams_ = false;
+  std::optional<bool> streams_;
   bool may_be_there_;  ///< the device may have the payload, from a Download that took it
   bool cuts_between_ = false;
   Watcher watcher_;
