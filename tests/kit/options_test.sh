@@ -156,4 +156,13 @@ run 0 'nothing found' check ./asks --payload one --only cuts-between --socket ma
 [ "$(cat asked)" = xx ]
 run 0 'asks: 1 case, nothing found' check ./asks --payload one --only read-only --socket machine/engine.sock
 [ "$(cat asked)" = xxxxxx ]
+
+# The throw-away root has no payload when a case begins; what is behind a socket may, but for the first case.
+cat > skips <<'END'
+#!/bin/sh
+[ "$1" != Download ] || echo skip >&"$PATCHBAY_PROGRESS_FD"
+END
+chmod 755 skips
+run 1 '2 cases, 2 findings' check ./skips --only success --only fail-after-download
+run 1 '2 cases, 1 finding$' check ./skips --only success --only fail-after-download --socket machine/engine.sock
 echo "options do what they say"
