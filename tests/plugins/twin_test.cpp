@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "core/flow/test_device.hpp"
@@ -62,6 +63,8 @@ INSTANTIATE_TEST_SUITE_P(All, Twins,
                          });
 
 TEST(Twins, GivenAPayloadThatTheDeviceHas_WhenDownloaded_ThenBothLeaveItOut) {
+  // The program ignores SIGPIPE as a whole (module.hpp).
+  (void)std::signal(SIGPIPE, SIG_IGN);
   for (const auto binding : {host::Binding::executable, host::Binding::plugin}) {
     patchbay::testing::TempDir directory;
     patchbay::testing::CollectingLog log;
