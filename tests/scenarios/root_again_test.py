@@ -12,22 +12,6 @@ NOISE = 40 << 20  # of the image; what the compressor cannot make smaller
 READ_AHEAD = 20 << 20  # more than client and kernel have in their buffers when the rest turns out not to be needed
 
 
-class Counting(url_test.Content):
-    """Counts the bytes of its answers that were taken."""
-
-    sent = 0
-
-    def __call__(self, handler):
-        write = handler.wfile.write
-
-        def counted(data):
-            for at in range(0, len(data), 1 << 16):
-                self.sent += write(data[at:at + (1 << 16)])
-
-        handler.wfile.write = counted
-        super().__call__(handler)
-
-
 class RootAgain(root_rig.RootRig, scenario.Scenario):
     size = 64 << 20
 
@@ -53,7 +37,7 @@ class RootAgain(root_rig.RootRig, scenario.Scenario):
 
     def serve(self, path, **more):
         with open(path, "rb") as file:
-            page = Counting(file.read(), **more)
+            page = url_test.Content(file.read(), **more)
         server = url_test.Server()
         self.addCleanup(server.close)
         server.pages["/root.mender"] = page
