@@ -147,6 +147,7 @@ exit $found''',
         run(*tool, "--compression", compression, "-n", "release-2", "-t", install_bench.DEVICE, "-f",
             self.rootfs, "-o", part)
         os.rename(part, path)
+        os.sync()  # writing it back is not to go on beside what is measured
         return path
 
     def swu(self, compression):
