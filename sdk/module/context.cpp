@@ -45,7 +45,7 @@ Status write_line(int fd, std::string line) {
   while (!rest.empty()) {
     const auto written = ::write(fd, rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return Error::from_errno(errno, "tell the client");
+    if (written <= 0) return Error::from_errno(errno, "tell the client");
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
   return Done{};
