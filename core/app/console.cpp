@@ -68,6 +68,12 @@ void Console::downloading(std::uint64_t done, std::optional<std::uint64_t> total
   log_.info("download " + std::to_string(tenths * 10) + " % of " + human_size(*total));
 }
 
+void Console::skipped(std::uint64_t bytes) {
+  skipped_ += bytes;
+  notice("the device has a payload already; " + human_size(bytes) +
+         " of the artifact are left out");
+}
+
 void Console::draw_download(std::uint64_t done, std::optional<std::uint64_t> total) {
   const double seconds = std::chrono::duration<double>(drawn_ - started_).count();
   const auto come = static_cast<double>(done - std::min(done, skipped_));

@@ -23,7 +23,7 @@ class Console final : public flow::Observer {
 
   void entering(flow::State state) override;
   void downloading(std::uint64_t done, std::optional<std::uint64_t> total) override;
-  void skipped(std::uint64_t bytes) override { skipped_ += bytes; }
+  void skipped(std::uint64_t bytes) override;
   void module_progress(std::size_t payload, unsigned percent) override;
   void module_status(std::size_t payload, std::string_view text) override;
   void notice(std::string_view text) override;

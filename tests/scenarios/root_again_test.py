@@ -54,6 +54,7 @@ class RootAgain(root_rig.RootRig, scenario.Scenario):
     def assert_left_out(self, log):
         self.assertIn("has the image already", log)
         self.assertIn("the device has the payload already", log)
+        self.assertIn("Note: the device has a payload already; ", log)
         self.assert_in_slot()
 
     def assert_in_slot(self):
