@@ -79,8 +79,8 @@ class PieceCheck {
 
 Result<std::optional<std::uint64_t>> find_different_piece(const ImageRequest& request,
                                                           std::uint64_t size, const DeviceIo& io) {
-  // A second one even where there is one processor: the device works while the other sums.
-  const std::vector<Buffer> buffers(std::clamp(std::thread::hardware_concurrency(), 2U, 4U));
+  // More than there are processors: while one sums, the device works for another.
+  const std::vector<Buffer> buffers(std::clamp(2 * std::thread::hardware_concurrency(), 2U, 4U));
   PieceCheck check{request, size, io};
   {
     std::vector<std::jthread> helpers;

@@ -9,8 +9,8 @@
 // Internal to sdk/slot.
 namespace patchbay::slot {
 
-/// Reads the first `size` bytes of the device on as many threads as the machine has processors for
-/// (2 to 4), and holds them against the sums that the request has, which have to fit() the size.
+/// Reads the first `size` bytes of the device on two threads for each processor of the machine, at
+/// most 4, and holds them against the sums that the request has, which have to fit() the size.
 /// The first piece that is different; nothing if all are as they should be.
 module::Result<std::optional<std::uint64_t>> find_different_piece(const ImageRequest& request,
                                                                   std::uint64_t size,
