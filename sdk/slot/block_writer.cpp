@@ -19,9 +19,15 @@ using module::Status;
 namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;  // what is equal is left out in pieces of this
+constexpr std::uint64_t kNothingEqual = std::uint64_t{8} * 1024 * 1024;  // then samples are enough
 
 /// Compares pieces with the device and writes what differs, on a thread of its own, so that it
 /// overlaps with the arrival and the hashing of the next.
+///
+/// To read what is there takes a good part of the time that writing takes, and is for nothing when
+/// the image is another altogether. So after a stretch without an equal block, one block of each
+/// piece tells whether to compare the piece. Where equal blocks begin again, some are written then,
+/// about one piece each time.
 class Comparer {
  public:
   explicit Comparer(DeviceIo& io) : io_{io}, thread_{[this] { work(); }} {
@@ -64,6 +70,28 @@ class Comparer {
   Status bring(Piece& piece) {
     const auto size = io_.aligned(piece.count);
     const auto fresh = piece.buffer.first(size);
+    if (different_ >= kNothingEqual && piece.count == kPiece) {
+      PATCHBAY_TRY(const bool equal, sample_is_equal(piece));
+      if (!equal) return write(fresh, piece.offset);
+    }
+    const auto written_before = written_;
+    PATCHBAY_CHECK(write_differences(piece, fresh));
+    different_ = written_ - written_before == size ? different_ + size : 0;
+    return Done{};
+  }
+
+  /// Looks at a block, at another place in each piece.
+  Result<bool> sample_is_equal(const Piece& piece) {
+    constexpr std::uint64_t kStride = 11;  // comes round to each of them
+    const auto at =
+        static_cast<std::size_t>(piece.offset / kPiece * kStride % (kPiece / kBlock)) * kBlock;
+    const auto old = old_.first(kBlock);
+    PATCHBAY_CHECK(io_.read(old, piece.offset + at));
+    return std::memcmp(old.data(), piece.buffer.all().data() + at, kBlock) == 0;
+  }
+
+  Status write_differences(const Piece& piece, std::span<std::byte> fresh) {
+    const auto size = fresh.size();
     const auto old = old_.first(size);
     PATCHBAY_CHECK(io_.read(old, piece.offset));
     // What shares its sector with the end of the image stays.
@@ -73,13 +101,15 @@ class Comparer {
     while (at < size) {
       const auto from = skip(fresh, old, at, true);
       const auto to = skip(fresh, old, from, false);
-      if (from < to) {
-        PATCHBAY_CHECK(io_.write(fresh.subspan(from, to - from), piece.offset + from));
-        written_ += to - from;
-      }
+      if (from < to) PATCHBAY_CHECK(write(fresh.subspan(from, to - from), piece.offset + from));
       at = to;
     }
     return Done{};
+  }
+
+  Status write(std::span<const std::byte> bytes, std::uint64_t offset) {
+    written_ += bytes.size();
+    return io_.write(bytes, offset);
   }
 
   // From block to block, while they are equal (or while they are not).
@@ -98,6 +128,7 @@ class Comparer {
   Channel<Piece> free_;
   Channel<Piece> full_;
   std::uint64_t written_ = 0;
+  std::uint64_t different_ = 0;  ///< bytes since the last block that was equal
   std::optional<Error> failure_;
   std::atomic<bool> failed_{false};
   std::jthread thread_;
