@@ -5,6 +5,7 @@
 namespace patchbay::artifact {
 
 static_assert(TrailingSum::kBehind <= Ring::kKept, "the sum would read what is overwritten");
+static_assert(Reader::kKeptBytes <= Ring::kKept * Ring::kSlotBytes, "so would whoever has it lent");
 
 namespace {
 

@@ -68,6 +68,9 @@ class Reader {
   /// The next bytes of the current file, valid until the next call; empty at its end. The end is
   /// only reported when size and SHA-256 have been found right; otherwise the error is `integrity`.
   Result<ByteSpan> read();
+  /// What read() has given out stays where it is, though, until so many bytes more have been given
+  /// out, or next_file() is called.
+  static constexpr std::size_t kKeptBytes = std::size_t{1024} * 1024;
 
   /// Leaves out what is left of payload `payload`, unread and unverified, for a device that has it
   /// already; next_file() has nothing more of it then. From a source that can leave bytes out, they

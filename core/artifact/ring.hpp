@@ -22,7 +22,7 @@ class Ring final : public ViewSource {
   static constexpr std::size_t kSlots = 1 + os::HugeBuffer::kUnit / kSlotBytes;
   /// Bytes that have been consumed keep their place until so many more slots have been consumed:
   /// who works on them elsewhere may be so far behind.
-  static constexpr std::size_t kKept = 2;
+  static constexpr std::size_t kKept = 4;
 
   /// Fills the first slot, and starts the thread unless that was all: a small payload costs none.
   /// From now on `producer` belongs to the ring and must outlive it.

@@ -31,6 +31,8 @@ class ReaderSource final : public host::PayloadSource {
     return Done{};
   }
 
+  [[nodiscard]] std::size_t kept() const override { return artifact::Reader::kKeptBytes; }
+
  private:
   artifact::Reader& reader_;
   std::size_t payload_;

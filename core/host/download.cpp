@@ -23,6 +23,9 @@ constexpr const char* kStreams = "streams";
 
 // A module that closes a stream too early is mostly about to exit; its exit code says more.
 constexpr milliseconds kLastWords{500};
+// What is smaller is copied as quickly as it is lent, and needs no waiting until it has been read.
+constexpr std::size_t kWorthLending = 64 * kKiB;
+
 /// The pipe of a stream, and a new one for the question after it: the module may keep the old one
 /// open longer than it should.
 Status make_pipes(const os::Directory& tree, const std::string& stream) {
@@ -65,6 +68,12 @@ class Session {
   Status await_stream(const std::string& name);
   Status feed(const PayloadSource::File& file, const std::string& name);
   Status write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name);
+  ssize_t put(ByteSpan bytes, bool lending);
+  [[nodiscard]] bool may_lend(ByteSpan bytes) const;
+  Status check_lent(const std::string& name);
+  Status await_lent(const PayloadSource::File& file, const std::string& name);
+  [[nodiscard]] std::string progress_of(const PayloadSource::File& file,
+                                        const std::string& name) const;
   Status await_end();
   Status reap();
 
@@ -86,6 +95,8 @@ class Session {
   UniqueFd next_;    // stream-next, when the module waits for our line
   UniqueFd stream_;  // the stream that the module reads
   std::uint64_t written_ = 0;
+  bool lent_ = false;             ///< the pipe may have bytes whose memory is the source's
+  bool lending_works_ = true;     ///< as far as this kernel has been asked
   std::optional<os::Exit> exit_;  ///< once the process is reaped
   bool left_early_ = false;       ///< it has stopped reading, of its own will
 };
@@ -217,10 +228,12 @@ Result<Wake> Session::tick() {
 Status Session::feed(const PayloadSource::File& file, const std::string& name) {
   written_ = 0;
   for (;;) {
+    PB_CHECK(check_lent(name));
     PB_TRY(const auto bytes, source_->read());
     if (bytes.empty()) break;
     PB_CHECK(write(bytes, file, name));
   }
+  PB_CHECK(await_lent(file, name));
   // Removed before the module can see the end: a second attempt to read it fails at once.
   PB_CHECK(remove_fifo(*tree_, name));
   stream_.reset();
@@ -228,13 +241,11 @@ Status Session::feed(const PayloadSource::File& file, const std::string& name) {
 }
 
 Status Session::write(ByteSpan bytes, const PayloadSource::File& file, const std::string& name) {
-  const auto where = [&] {
-    return "after " + std::to_string(written_ - unread_bytes(stream_.get())) + " of " +
-           std::to_string(file.size) + " bytes of " + name;
-  };
+  const auto where = [&] { return progress_of(file, name); };
   if (process_.out_of_time()) return late(where());
+  const bool lending = may_lend(bytes);
   while (!bytes.empty()) {
-    const auto sent = ::write(stream_.get(), bytes.data(), bytes.size());
+    const auto sent = put(bytes, lending);
     if (sent >= 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(sent));
       written_ += static_cast<std::uint64_t>(sent);
@@ -247,6 +258,49 @@ Status Session::write(ByteSpan bytes, const PayloadSource::File& file, const std
     if (wake == Wake::exited) return exited(where());
     if (wake == Wake::deadline) return late(where());
   }
+  return Done{};
+}
+
+std::string Session::progress_of(const PayloadSource::File& file, const std::string& name) const {
+  return "after " + std::to_string(written_ - unread_bytes(stream_.get())) + " of " +
+         std::to_string(file.size) + " bytes of " + name;
+}
+
+bool Session::may_lend(ByteSpan bytes) const {
+  return lending_works_ && process_.zero_copy_said() && bytes.size() >= kWorthLending &&
+         capacity(stream_.get()) <= source_->kept();
+}
+
+/// As write(2).
+ssize_t Session::put(ByteSpan bytes, bool lending) {
+  if (lending && lending_works_) {
+    const auto sent = lend(stream_.get(), bytes);
+    lent_ = lent_ || sent > 0;
+    if (sent >= 0 || errno == EAGAIN || errno == EPIPE || errno == EINTR) return sent;
+    lending_works_ = false;
+  }
+  return ::write(stream_.get(), bytes.data(), bytes.size());
+}
+
+/// Whether the source may use the memory of what it does not keep.
+Status Session::check_lent(const std::string& name) {
+  if (!lent_) return Done{};
+  const auto unread = unread_bytes(stream_.get());
+  if (unread <= source_->kept()) return Done{};
+  return broke_protocol("has " + human_size(unread) + " of " + name +
+                        " unread; once it has said zero-copy, it may not make the pipe larger");
+}
+
+/// What has been lent comes back when it has been read, and not when it is in the pipe.
+Status Session::await_lent(const PayloadSource::File& file, const std::string& name) {
+  ticker_.restart();
+  while (lent_ && unread_bytes(stream_.get()) > 0) {
+    if (!has_reader(stream_.get())) return closed_early(name, progress_of(file, name));
+    PB_TRY(const auto wake, tick());
+    if (wake == Wake::exited) return exited(progress_of(file, name));
+    if (wake == Wake::deadline) return late(progress_of(file, name));
+  }
+  lent_ = false;
   return Done{};
 }
 

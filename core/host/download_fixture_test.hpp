@@ -23,6 +23,9 @@ case $1 in Download*)
 esac
 )";
 
+/// How a module in shell says that it takes its streams with read(2).
+inline constexpr const char* kZeroCopy = "echo zero-copy >&$PATCHBAY_PROGRESS_FD\n";
+
 inline std::string inside_download(const std::string& body) {
   return "case $1 in Download*)\n" + body + "\n;; esac";
 }

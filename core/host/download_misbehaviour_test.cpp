@@ -17,6 +17,7 @@ using testing::big;
 using testing::expect_no_pipes;
 using ::testing::HasSubstr;
 using testing::inside_download;
+using testing::kZeroCopy;
 using testing::MemorySource;
 using testing::one_big_file;
 using testing::ProbeModule;
@@ -34,17 +35,19 @@ void PrintTo(const Misbehaviour& row, std::ostream* out) {
 class BadStreamer : public ::testing::TestWithParam<Misbehaviour> {};
 
 TEST_P(BadStreamer, GivenMisbehaviour_WhenDownloading_ThenTheErrorSaysWhat) {
-  ProbeModule probe{inside_download(GetParam().body)};
-  auto files = one_big_file();
-  files.push_back({"second", "2", {}});
-  MemorySource source{files};
+  for (const auto* const said : {"", kZeroCopy}) {
+    ProbeModule probe{inside_download(said + std::string{GetParam().body})};
+    auto files = one_big_file();
+    files.push_back({"second", "2", {}});
+    MemorySource source{files};
 
-  const auto result = probe.module->download(source);
+    const auto result = probe.module->download(source.keeping());
 
-  EXPECT_THAT(result, FailsWith(ErrorCode::module_failed, AllOf(HasSubstr("probe: Download: "),
-                                                                HasSubstr(GetParam().message))));
-  expect_no_pipes(probe);
-  EXPECT_FALSE(std::filesystem::exists(probe.in_tree("files")));
+    EXPECT_THAT(result, FailsWith(ErrorCode::module_failed, AllOf(HasSubstr("probe: Download: "),
+                                                                  HasSubstr(GetParam().message))));
+    expect_no_pipes(probe);
+    EXPECT_FALSE(std::filesystem::exists(probe.in_tree("files")));
+  }
 }
 
 constexpr Misbehaviour kMisbehaviours[] = {
@@ -130,14 +133,13 @@ void PrintTo(const Hang& row, std::ostream* out) {
 class HangingStreamer : public ::testing::TestWithParam<Hang> {
  protected:
   /// A download by a module that hangs, with that limit. Returns its message.
-  static std::string time_out(std::chrono::milliseconds limit) {
+  static std::string time_out(std::chrono::milliseconds limit, const std::string& said) {
     auto settings = ProbeModule::default_settings();
     settings.timeout = limit;
-    ProbeModule probe{inside_download("echo $$ > $OUT/pid\n" + std::string{GetParam().body}),
-                      settings};
+    ProbeModule probe{inside_download("echo $$ > $OUT/pid\n" + said + GetParam().body), settings};
     MemorySource source{one_big_file()};
 
-    const auto result = probe.module->download(source);
+    const auto result = probe.module->download(source.keeping());
 
     EXPECT_THAT(result,
                 FailsWith(ErrorCode::timeout, HasSubstr("probe: Download: not finished within " +
@@ -160,13 +162,15 @@ class HangingStreamer : public ::testing::TestWithParam<Hang> {
 
 TEST_P(HangingStreamer, GivenAHang_WhenTimeIsOver_ThenTheGroupIsKilledAndTheErrorSaysWhere) {
   // On a busy machine a module may be late for its own hang, so that time is over before it.
-  std::string message;
-  for (const auto limit : {300ms, 3'000ms, 15'000ms}) {
-    message = time_out(limit);
-    if (message.find(GetParam().message) != std::string::npos) break;
-  }
+  for (const auto* const said : {"", kZeroCopy}) {
+    std::string message;
+    for (const auto limit : {300ms, 3'000ms, 15'000ms}) {
+      message = time_out(limit, said);
+      if (message.find(GetParam().message) != std::string::npos) break;
+    }
 
-  EXPECT_THAT(message, HasSubstr(GetParam().message));
+    EXPECT_THAT(message, HasSubstr(GetParam().message)) << said;
+  }
 }
 
 constexpr Hang kHangs[] = {

@@ -72,8 +72,9 @@ constexpr const char* kSkip = "echo skip >&$PATCHBAY_PROGRESS_FD\n";
 class LeavingOut : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(LeavingOut, GivenAModuleThatHasThePayload_WhenItSaysSo_ThenTheRestIsNotSent) {
-  ProbeModule probe{inside_download("[ $PATCHBAY_FEATURES = skip ] || exit 9\n" +
-                                    std::string{GetParam()} + kSkip)};
+  ProbeModule probe{
+      inside_download("case \" $PATCHBAY_FEATURES \" in *' skip '*) ;; *) exit 9; esac\n" +
+                      std::string{GetParam()} + kSkip)};
   MemorySource source{{{"a", "alpha", {}}, {"big", big(), {}}}};
 
   EXPECT_THAT(probe.module->download(source), IsOk());

@@ -1,10 +1,12 @@
 #include "core/host/fifo.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,6 +69,21 @@ Status remove_fifo(const os::Directory& directory, const std::string& name) {
 std::size_t unread_bytes(int pipe) {
   int count = 0;
   return ::ioctl(pipe, FIONREAD, &count) == 0 ? static_cast<std::size_t>(std::max(count, 0)) : 0;
+}
+
+std::size_t capacity(int pipe) {
+  return static_cast<std::size_t>(std::max(::fcntl(pipe, F_GETPIPE_SZ), 0));
+}
+
+bool has_reader(int pipe) {
+  pollfd end{pipe, 0, 0};
+  return ::poll(&end, 1, 0) <= 0 || (end.revents & POLLERR) == 0;
+}
+
+ssize_t lend(int pipe, ByteSpan bytes) {
+  // The kernel only reads them.
+  const iovec where{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  return ::vmsplice(pipe, &where, 1, SPLICE_F_NONBLOCK);
 }
 
 Result<Ticker> Ticker::create() {

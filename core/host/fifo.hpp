@@ -1,8 +1,11 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 
+#include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
 #include "core/base/result.hpp"
 #include "core/base/unique_fd.hpp"
@@ -30,6 +33,17 @@ Status remove_fifo(const os::Directory& directory, const std::string& name);
 
 /// Bytes written to a pipe that nobody has read yet.
 std::size_t unread_bytes(int pipe);
+
+/// How many bytes a pipe can hold.
+std::size_t capacity(int pipe);
+
+/// Whether somebody has the other end.
+bool has_reader(int pipe);
+
+/// Puts bytes into a pipe as write(2) does, but without copying them: who reads them copies them
+/// from where they are. They have to stay as they are until then. -1 with errno as write(2) has it,
+/// or another where this cannot be done.
+ssize_t lend(int pipe, ByteSpan bytes);
 
 /// A clock that ticks more and more seldom: first after 0.1 ms, then each time after a 32nd of
 /// the time since restart(), at last every 20 ms. Whatever is looked for at its ticks is seen with

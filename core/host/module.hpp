@@ -33,6 +33,9 @@ class PayloadSource {
   /// Leaves out what has not been read, for a device that has it already. Nothing else is called
   /// afterwards.
   virtual Status skip() = 0;
+  /// What read() has given out stays where it is until it has given out so many bytes more, or
+  /// next_file() is called.
+  [[nodiscard]] virtual std::size_t kept() const { return 0; }
 };
 
 /// What a module reports while it works (progress channel, docs/module-protocol.md).

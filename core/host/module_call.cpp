@@ -27,7 +27,7 @@ os::Command command_for(const CallContext& context, Call call) {
   return command;
 }
 
-bool may_skip(Call call) {
+bool has_streams(Call call) {
   return call == Call::download || call == Call::download_with_file_sizes;
 }
 
@@ -68,11 +68,11 @@ Result<ModuleCall> ModuleCall::start(const CallContext& context, Call call, Outp
   auto command = command_for(context, call);
   std::optional<ProgressChannel> progress;
   // Questions are answered at once: nothing to report.
-  if (may_skip(call) || (context.progress != nullptr && role == OutputRole::log)) {
+  if (has_streams(call) || (context.progress != nullptr && role == OutputRole::log)) {
     PB_TRY(progress, ProgressChannel::create(context.progress).context(label(context, call)));
     pass(*progress, command);
   }
-  if (may_skip(call)) {
+  if (has_streams(call)) {
     command.environment.push_back(std::string{kFeaturesVariable} + "=" + std::string{kFeatures});
   }
   auto output = std::make_unique<OutputLog>(context.file.type, to_string(call), role, *context.log);

@@ -46,6 +46,8 @@ class ModuleCall {
   /// Whether it has said, as far as any of these functions has listened, that it needs no more of
   /// the payload.
   [[nodiscard]] bool skip_said() const { return progress_ && progress_->skip_said(); }
+  /// Likewise, that it takes its streams with read(2) alone.
+  [[nodiscard]] bool zero_copy_said() const { return progress_ && progress_->zero_copy_said(); }
 
   [[nodiscard]] bool out_of_time() const { return deadline_.passed(); }
 

@@ -56,6 +56,13 @@ class MemorySource final : public PayloadSource {
     return Done{};
   }
 
+  /// From now on says that what it gives out stays where it is, which it does.
+  MemorySource& keeping() {
+    kept_ = SIZE_MAX;
+    return *this;
+  }
+  [[nodiscard]] std::size_t kept() const override { return kept_; }
+
   [[nodiscard]] bool exhausted() const { return exhausted_; }
   [[nodiscard]] bool skipped() const { return skipped_; }
 
@@ -63,6 +70,7 @@ class MemorySource final : public PayloadSource {
   std::deque<Content> files_;
   std::size_t piece_;
   std::size_t at_ = 0;
+  std::size_t kept_ = 0;
   bool begun_ = false;
   bool exhausted_ = false;
   bool skipped_ = false;

@@ -54,6 +54,7 @@ void ProgressParser::end_line() {
 
 void ProgressParser::take_line() {
   if (line_ == "skip") skip_said_ = true;
+  if (line_ == "zero-copy") zero_copy_said_ = true;
   if (sink_ == nullptr) return;
   if (const auto number = after("progress ", line_)) {
     if (const auto percent = parse_percent(*number)) sink_->module_progress(*percent);

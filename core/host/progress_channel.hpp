@@ -15,12 +15,12 @@ inline constexpr int kProgressDescriptor = 3;
 inline constexpr std::string_view kProgressVariable = "PATCHBAY_PROGRESS_FD";
 
 /// What a module may say there beside how far it is, and the variable that tells it.
-inline constexpr std::string_view kFeatures = "skip";
+inline constexpr std::string_view kFeatures = "skip zero-copy";
 inline constexpr std::string_view kFeaturesVariable = "PATCHBAY_FEATURES";
 
 /// Cuts what arrives into lines and takes those that mean something: "progress N" with N from 0 to
-/// 100 and "status TEXT", which are passed on, and "skip". Anything else is ignored, lines longer
-/// than kMaxLine included.
+/// 100 and "status TEXT", which are passed on, and the features. Anything else is ignored, lines
+/// longer than kMaxLine included.
 class ProgressParser {
  public:
   static constexpr std::size_t kMaxLine = 512;
@@ -30,6 +30,8 @@ class ProgressParser {
   void feed(std::string_view bytes);
   /// Whether the module has said that it needs no more of the payload.
   [[nodiscard]] bool skip_said() const { return skip_said_; }
+  /// Whether it has said that it takes its streams with read(2) alone.
+  [[nodiscard]] bool zero_copy_said() const { return zero_copy_said_; }
 
  private:
   void append(std::string_view piece);
@@ -40,6 +42,7 @@ class ProgressParser {
   std::string line_;
   bool too_long_ = false;
   bool skip_said_ = false;
+  bool zero_copy_said_ = false;
 };
 
 /// Both ends of the pipe. The reading end never blocks.
@@ -58,6 +61,7 @@ class ProgressChannel {
   void drain();
   /// As ProgressParser.
   [[nodiscard]] bool skip_said() const { return parser_.skip_said(); }
+  [[nodiscard]] bool zero_copy_said() const { return parser_.zero_copy_said(); }
 
  private:
   ProgressChannel(UniqueFd read, UniqueFd write, ProgressSink* sink)

@@ -21,6 +21,7 @@ class TimedSource final : public PayloadSource {
     return source_.read();
   }
   Status skip() override { return source_.skip(); }
+  [[nodiscard]] std::size_t kept() const override { return source_.kept(); }
   [[nodiscard]] std::chrono::milliseconds waited() const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(waited_);
   }

@@ -29,9 +29,12 @@ class Context {
  public:
   /// `tree` is the work tree's absolute path, empty when there is none (Describe outside of an
   /// update). `progress_fd` is where progress goes, -1 for nowhere; it stays the caller's.
-  /// `can_skip`: whether PayloadStream::skip() is understood there.
-  Context(std::string tree, int progress_fd, bool can_skip = false)
-      : tree_{std::move(tree)}, progress_fd_{progress_fd}, can_skip_{can_skip} {}
+  /// `can_skip`, `can_lend`: whether PayloadStream::skip() and zero_copy() are understood there.
+  Context(std::string tree, int progress_fd, bool can_skip = false, bool can_lend = false)
+      : tree_{std::move(tree)},
+        progress_fd_{progress_fd},
+        can_skip_{can_skip},
+        can_lend_{can_lend} {}
   /// The same for a plugin, whose host knows the tree and takes the progress.
   explicit Context(const pb_host_t& host);
 
@@ -88,6 +91,7 @@ class Context {
   std::string tree_;
   int progress_fd_ = -1;
   bool can_skip_ = false;
+  bool can_lend_ = false;
   const pb_host_t* host_ = nullptr;  // of a plugin
   std::optional<unsigned> last_percent_;
 };
@@ -132,6 +136,12 @@ class PayloadStream {
   /// the rest of it need not come, is not verified, and may not even be transferred. To be followed
   /// by the successful end of download(); next_file() has nothing more. Only if can_skip().
   Status skip();
+
+  /// Tells the client that this module takes the streams with read() alone. One that can then lends
+  /// its memory, where it would copy into the pipe: worth it for payloads of many megabytes.
+  /// Neither copy_to() nor any other way that moves memory on without copying it may be used from
+  /// then on. To be called before the first next_file().
+  void zero_copy() const;
 
  private:
   Result<std::optional<File>> next_file_of_host();

@@ -231,6 +231,7 @@ class RootfsImage final : public module::Module {
   static Result<slot::WrittenImage> write(Context& context, PayloadStream& stream,
                                           const DeviceSlots& slots) {
     PATCHBAY_TRY(const auto kind, kind_of(context));
+    stream.zero_copy();
     if (kind == Kind::delta) return write_patched(context, stream, slots);
     if (kind == Kind::chunks) return write_chunks(context, stream, slots);
     return write_whole(context, stream, slots.device(other(slots.running)));

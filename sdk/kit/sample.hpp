@@ -56,6 +56,7 @@ class SampleSource final : public host::PayloadSource {
     skipped_ = true;
     return Done{};
   }
+  [[nodiscard]] std::size_t kept() const override { return SIZE_MAX; }  // it is the sample's
   [[nodiscard]] bool skipped() const { return skipped_; }
 
  private:

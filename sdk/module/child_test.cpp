@@ -2,25 +2,21 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
-#include <cstddef>
-#include <functional>
-#include <thread>
 
+#include "tests/support/run_without.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace patchbay::module {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::run_without;
 using testing::TempDir;
 
 class ChildTest : public ::testing::Test {
@@ -49,29 +45,6 @@ class ChildTest : public ::testing::Test {
 
   TempDir directory_;
 };
-
-/// From now on the kernel does not know `call`, for this thread and what it starts.
-bool forget(unsigned call) {
-  std::array<sock_filter, 4> filter{{
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  }};
-  const sock_fprog program{filter.size(), filter.data()};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-/// Whether it could be run where the kernel does not know `call`.
-bool run_without(unsigned call, const std::function<void()>& body) {
-  bool is_so = false;
-  std::thread{[&] {
-    is_so = forget(call);
-    if (is_so) body();
-  }}.join();
-  return is_so;
-}
 
 /// Puts `fd` into a standard place of this process, for as long as it lives.
 class InPlace {

@@ -244,7 +244,8 @@ int run_executable(Module& module, const Facts& facts, int argc, const char* con
     return kUsage;
   }
   const int progress = progress_descriptor();
-  Context context{argc == 3 ? argv[2] : "", progress, progress >= 0 && client_has("skip")};
+  Context context{argc == 3 ? argv[2] : "", progress, progress >= 0 && client_has("skip"),
+                  progress >= 0 && client_has("zero-copy")};
   try {
     const auto status = serve(module, facts, argv[1], context);
     if (status) return 0;

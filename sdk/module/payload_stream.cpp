@@ -113,6 +113,10 @@ Status PayloadStream::skip() {
   return Done{};
 }
 
+void PayloadStream::zero_copy() const {
+  if (context_.can_lend_) context_.send("zero-copy");
+}
+
 Status PayloadStream::open_announced(const std::string& name) {
   const auto path = join_path(join_path(tree_, "streams"), name);
   fd_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
