@@ -7,8 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <string>
 
@@ -27,9 +29,12 @@ std::string place(const std::string& path, std::uint64_t offset) {
   return path + " at byte " + std::to_string(offset);
 }
 
-}  // namespace
+struct Unmap {
+  void operator()(std::byte* bytes) const { ::munmap(bytes, kPiece); }
+};
+using Mapped = std::unique_ptr<std::byte, Unmap>;
 
-Buffer::Buffer() {
+Mapped map_buffer() {
   constexpr auto kMapped = 2 * kPiece;
   void* const mapped =
       ::mmap(nullptr, kMapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -40,13 +45,40 @@ Buffer::Buffer() {
   auto* const bytes = static_cast<std::byte*>(aligned);
   if (aligned != mapped) ::munmap(mapped, kMapped - room);
   ::munmap(bytes + kPiece, room - kPiece);
-  bytes_.reset(bytes);
   // Refused by kernels that were built without huge pages, and no matter there.
   (void)::madvise(bytes, kPiece, MADV_HUGEPAGE);
+  return Mapped{bytes};
 }
 
-void Buffer::Unmap::operator()(std::byte* bytes) const {
-  ::munmap(bytes, kPiece);
+/// As many as a part of the work has at once, for the next part.
+class SpareBuffers {
+ public:
+  static SpareBuffers& all() {
+    static SpareBuffers buffers;
+    return buffers;
+  }
+  Mapped take() {
+    const std::lock_guard lock{mutex_};
+    return count_ == 0 ? map_buffer() : std::move(buffers_.at(--count_));
+  }
+  void keep(Mapped buffer) {
+    const std::lock_guard lock{mutex_};
+    if (count_ < buffers_.size()) buffers_.at(count_++) = std::move(buffer);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<Mapped, kPieces + 1> buffers_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
+Buffer::Buffer() : bytes_{SpareBuffers::all().take().release()} {
+}
+
+void Buffer::GiveBack::operator()(std::byte* bytes) const {
+  SpareBuffers::all().keep(Mapped{bytes});
 }
 
 Result<DeviceIo> DeviceIo::open(const SlotDevice& device) {

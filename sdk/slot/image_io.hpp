@@ -16,8 +16,8 @@ namespace patchbay::slot {
 constexpr std::size_t kPiece = std::size_t{2} * 1024 * 1024;
 
 /// Memory that O_DIRECT takes, on a huge page where the kernel has one to give: it is pinned for
-/// each transfer, which otherwise costs as much as comparing what is in it. Of its own, so that the
-/// kernel has it back at once.
+/// each transfer, which otherwise costs as much as comparing what is in it. A few that are not in
+/// use any more are kept for the next, whatever is in them: for a new one the kernel clears 2 MiB.
 class Buffer {
  public:
   Buffer();  ///< Throws std::bad_alloc.
@@ -25,10 +25,10 @@ class Buffer {
   [[nodiscard]] std::span<std::byte> first(std::size_t count) const { return all().first(count); }
 
  private:
-  struct Unmap {
+  struct GiveBack {
     void operator()(std::byte* bytes) const;
   };
-  std::unique_ptr<std::byte, Unmap> bytes_;
+  std::unique_ptr<std::byte, GiveBack> bytes_;
 };
 
 /// A piece of the image, and where on the device it belongs.
