@@ -17,12 +17,12 @@ namespace patchbay::artifact {
 /// and decompressing overlap with what the consumer does. Memory: kSlots * kSlotBytes.
 class Ring final : public ViewSource {
  public:
-  static constexpr std::size_t kSlotBytes = 256 * kKiB;
+  static constexpr std::size_t kSlotBytes = 512 * kKiB;
   /// One of its own, which is enough for a small payload, and as many as a huge page holds.
   static constexpr std::size_t kSlots = 1 + os::HugeBuffer::kUnit / kSlotBytes;
   /// Bytes that have been consumed keep their place until so many more slots have been consumed:
   /// who works on them elsewhere may be so far behind.
-  static constexpr std::size_t kKept = 4;
+  static constexpr std::size_t kKept = 2;
 
   /// Fills the first slot, and starts the thread unless that was all: a small payload costs none.
   /// From now on `producer` belongs to the ring and must outlive it.
