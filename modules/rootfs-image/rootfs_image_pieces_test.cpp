@@ -48,13 +48,16 @@ class RootfsImagePieces : public RootfsImageBase {
   }
 
   /// From now on the client can leave out what the device has.
-  void let_skip() {
+  void let_skip() { let_say("sing skip"); }
+  void let_say(const std::string& features) {
+    if (channel_ >= 0) ::close(channel_);
     channel_ = ::open((*board_ / "channel").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
     board_->tree().variable("PATCHBAY_PROGRESS_FD", std::to_string(channel_));
-    board_->tree().variable("PATCHBAY_FEATURES", "sing skip");
+    board_->tree().variable("PATCHBAY_FEATURES", features);
   }
-  [[nodiscard]] bool skipped() const {
-    return ("\n" + read_text(*board_ / "channel")).find("\nskip\n") != std::string::npos;
+  [[nodiscard]] bool skipped() const { return has_said("skip"); }
+  [[nodiscard]] bool has_said(const std::string& line) const {
+    return ("\n" + read_text(*board_ / "channel")).find("\n" + line + "\n") != std::string::npos;
   }
 
   CallResult download_one(PayloadFeeder::File file) {
@@ -197,6 +200,18 @@ TEST_F(RootfsImagePieces, GivenSlotThatHasTheImage_WhenTheClientCannotLeaveItOut
 
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.err, HasSubstr("wrote 0 B"));
+}
+
+TEST_F(RootfsImagePieces, GivenClientThatCanLendItsMemory_ThenThatIsAskedFor) {
+  for (const std::string features : {"skip", "skip zero-copy"}) {
+    let_say(features);
+
+    const auto result = board_->download(fresh_);
+
+    ASSERT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(has_said("zero-copy"), features != "skip");
+    board_->next_update();
+  }
 }
 
 TEST_F(RootfsImagePieces, GivenNoPieces_WhenTheClientCanLeaveItOut_ThenItIsTaken) {
