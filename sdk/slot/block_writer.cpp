@@ -20,14 +20,17 @@ namespace {
 
 constexpr std::size_t kBlock = 64 * 1024;  // what is equal is left out in pieces of this
 constexpr std::uint64_t kNothingEqual = std::uint64_t{8} * 1024 * 1024;  // then samples are enough
+constexpr unsigned kSamples = 4;
+constexpr std::size_t kSample = 4096;
 
 /// Compares pieces with the device and writes what differs, on a thread of its own, so that it
 /// overlaps with the arrival and the hashing of the next.
 ///
 /// To read what is there takes a good part of the time that writing takes, and is for nothing when
-/// the image is another altogether. So after a stretch without an equal block, one block of each
-/// piece tells whether to compare the piece. Where equal blocks begin again, some are written then,
-/// about one piece each time.
+/// the image is another altogether. So after a stretch without an equal block, the beginnings of
+/// some blocks tell whether to compare a piece. Where equal blocks begin again, some are written
+/// then: about half a megabyte each time, if they are scattered, and none if a whole piece is
+/// equal.
 class Comparer {
  public:
   explicit Comparer(DeviceIo& io) : io_{io}, thread_{[this] { work(); }} {
@@ -80,14 +83,19 @@ class Comparer {
     return Done{};
   }
 
-  /// Looks at a block, at another place in each piece.
+  /// Looks at the beginning of some blocks, of others in each piece.
   Result<bool> sample_is_equal(const Piece& piece) {
-    constexpr std::uint64_t kStride = 11;  // comes round to each of them
-    const auto at =
-        static_cast<std::size_t>(piece.offset / kPiece * kStride % (kPiece / kBlock)) * kBlock;
-    const auto old = old_.first(kBlock);
-    PATCHBAY_CHECK(io_.read(old, piece.offset + at));
-    return std::memcmp(old.data(), piece.buffer.all().data() + at, kBlock) == 0;
+    constexpr std::uint64_t kBlocks = kPiece / kBlock;
+    constexpr std::uint64_t kTurn = 11;  // comes round to each block
+    constexpr std::uint64_t kApart = 9;  // spread over the piece, on odd and even ones
+    const auto old = old_.first(io_.aligned(kSample));
+    for (std::uint64_t i = 0; i < kSamples; ++i) {
+      const auto block = (piece.offset / kPiece * kTurn + i * kApart) % kBlocks;
+      const auto at = static_cast<std::size_t>(block) * kBlock;
+      PATCHBAY_CHECK(io_.read(old, piece.offset + at));
+      if (std::memcmp(old.data(), piece.buffer.all().data() + at, old.size()) == 0) return true;
+    }
+    return false;
   }
 
   Status write_differences(const Piece& piece, std::span<std::byte> fresh) {

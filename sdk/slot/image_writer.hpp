@@ -40,8 +40,8 @@ struct WrittenImage {
 /// without a promise, with that of what came.
 ///
 /// - What is equal already is not written, in blocks of 64 KiB. If that is all of it, comparing it
-///   was the reading back. Where nothing was equal for 8 MiB, a sample of each further 2 MiB
-///   decides whether they are compared at all.
+///   was the reading back. Where nothing was equal for 8 MiB, samples of each further 2 MiB
+///   decide whether they are compared at all.
 /// - Reads and writes go past the page cache (O_DIRECT) in parts of up to 2 MiB; where the file
 ///   system of a regular file cannot do that, every 8 MiB are synced before the next. Memory in use
 ///   is 8 MiB, whatever the image's size.
