@@ -139,9 +139,9 @@ class PayloadStream {
 
   /// Tells the client that this module takes the streams with read() alone. One that can then lends
   /// its memory, where it would copy into the pipe: worth it for payloads of many megabytes.
-  /// Neither copy_to() nor any other way that moves memory on without copying it may be used from
-  /// then on. To be called before the first next_file().
-  void zero_copy() const;
+  /// From then on copy_to() fails, and no other way may be used that moves memory on without
+  /// copying it. To be called before the first next_file().
+  void zero_copy();
 
  private:
   Result<std::optional<File>> next_file_of_host();
@@ -152,6 +152,7 @@ class PayloadStream {
   const pb_host_t* host_;  // of a plugin; nothing is opened in the tree then
   Fd fd_;
   bool ended_ = false;
+  bool zero_copy_ = false;
 };
 
 }  // namespace patchbay::module

@@ -152,6 +152,25 @@ TEST(PayloadStream, GivenClientThatCanLeaveOut_WhenTheRestIsSkipped_ThenItIsTold
   EXPECT_FALSE(*stream.next_file());
 }
 
+TEST(PayloadStream, GivenClientThatCanLend_WhenZeroCopy_ThenItIsToldAndNothingIsMovedOn) {
+  for (const bool can_lend : {false, true}) {
+    const TempDir tree;
+    const Client client{tree, {"streams/one\n", ""}, {"hello"}};
+    const Fd channel{::open((tree / "out").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)};
+    const Context context{tree.path(), channel.get(), false, can_lend};
+    PayloadStream stream{context};
+
+    stream.zero_copy();
+
+    EXPECT_EQ(read_text(tree / "out"), can_lend ? "zero-copy\n" : "");
+    ASSERT_TRUE(stream.next_file());
+    EXPECT_FALSE(stream.copy_to(channel.get(), tree / "out"));
+    std::array<std::byte, 16> buffer{};
+    EXPECT_EQ(*stream.read(buffer), 5U);
+    EXPECT_FALSE(*stream.next_file());
+  }
+}
+
 TEST(PayloadStream, GivenOtherClients_ThenNothingCanBeSkipped) {
   const Context context{"/", 1};
   EXPECT_FALSE(PayloadStream{context}.can_skip());

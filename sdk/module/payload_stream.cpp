@@ -96,6 +96,7 @@ Result<std::optional<PayloadStream::File>> PayloadStream::next_file_of_host() {
 
 Result<std::uint64_t> PayloadStream::copy_to(
     int to, const std::string& to_path, const std::function<void(std::uint64_t bytes)>& progress) {
+  if (zero_copy_) return Error{"copy_to() cannot be used after zero_copy(): use read()"};
   if (!fd_) return std::uint64_t{0};
   PATCHBAY_TRY(const auto count, copy_stream(fd_.get(), to, to_path, progress));
   fd_.reset();
@@ -113,7 +114,8 @@ Status PayloadStream::skip() {
   return Done{};
 }
 
-void PayloadStream::zero_copy() const {
+void PayloadStream::zero_copy() {
+  zero_copy_ = true;
   if (context_.can_lend_) context_.send("zero-copy");
 }
 
