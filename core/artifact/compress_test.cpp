@@ -10,6 +10,7 @@
 #include "core/artifact/compression_names_test.hpp"
 #include "core/artifact/decompress.hpp"
 #include "core/artifact/sources.hpp"
+#include "tests/support/noise.hpp"
 #include "tests/support/result_matchers.hpp"
 
 namespace patchbay::artifact {
@@ -18,6 +19,7 @@ namespace {
 using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using testing::noise;
 
 class StringSink final : public ByteSink {
  public:
@@ -136,21 +138,15 @@ INSTANTIATE_TEST_SUITE_P(Compress, EveryFormat,
                          name_of);
 
 TEST(Compress, GivenNoise_WhenMadeGzip_ThenHardlyLarger) {
-  std::mt19937 random{7};
-  std::string noise(kMiB, '\0');
-  for (char& c : noise)
-    c = static_cast<char>(random() & 0xFFU);
-  const auto packed = compress({Compression::gzip, std::nullopt, 1}, noise, noise.size());
+  const auto bytes = noise(kMiB);
+  const auto packed = compress({Compression::gzip, std::nullopt, 1}, bytes, bytes.size());
 
   ASSERT_THAT(packed, IsOk());
-  EXPECT_LT(packed->size(), noise.size() + 200);
+  EXPECT_LT(packed->size(), bytes.size() + 200);
 }
 
 TEST(Compress, GivenNoiseThatRepeats_WhenMadeGzip_ThenTheRepetitionIsFound) {
-  std::mt19937 random{7};
-  std::string piece(8 * kKiB, '\0');
-  for (char& c : piece)
-    c = static_cast<char>(random() & 0xFFU);
+  const auto piece = noise(8 * kKiB);
   std::string text;
   while (text.size() < kMiB)
     text += piece;

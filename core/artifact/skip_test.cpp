@@ -9,6 +9,7 @@
 #include "core/artifact/compression_names_test.hpp"
 #include "core/artifact/reader.hpp"
 #include "core/os/file.hpp"
+#include "tests/support/noise.hpp"
 #include "tests/support/result_matchers.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -18,23 +19,11 @@ namespace {
 using testing::FailsWith;
 using ::testing::HasSubstr;
 using testing::IsOk;
+using testing::noise;
 using testing::read_text;
 using testing::TempDir;
 
 constexpr std::size_t kBig = 16 << 20;
-
-/// Nothing that a compressor could make smaller.
-std::string noise(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint64_t state = 88172645463325252;
-  for (char& byte : bytes) {
-    state ^= state << 13U;
-    state ^= state >> 7U;
-    state ^= state << 17U;
-    byte = static_cast<char>(state);
-  }
-  return bytes;
-}
 
 /// A stream that ends, or breaks off, after `good` bytes, and counts what is left out.
 class Stream final : public ByteSource {

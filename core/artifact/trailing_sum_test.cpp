@@ -7,23 +7,14 @@
 
 #include "core/artifact/ring.hpp"
 #include "core/artifact/sources.hpp"
+#include "tests/support/noise.hpp"
 #include "tests/support/result_matchers.hpp"
 
 namespace patchbay::artifact {
 namespace {
 
 using testing::IsOk;
-
-/// Bytes without a period that buffers of any size could hide behind.
-std::vector<std::byte> noise(std::size_t size) {
-  std::vector<std::byte> bytes(size);
-  std::uint32_t state = 1;
-  for (std::byte& byte : bytes) {
-    state = state * 1664525U + 1013904223U;
-    byte = static_cast<std::byte>(state >> 24U);
-  }
-  return bytes;
-}
+using testing::noise;
 
 struct Pieces {
   std::string name;
@@ -33,10 +24,11 @@ struct Pieces {
 class TrailingSumPieces : public ::testing::TestWithParam<Pieces> {};
 
 TEST_P(TrailingSumPieces, GivenPiecesOfAnySize_WhenFinished_ThenTheSumIsThatOfTheWhole) {
-  const std::vector<std::byte> bytes = noise(3 * kMiB + 17);
+  const std::string text = noise(3 * kMiB + 17);
+  const ByteSpan bytes = as_bytes(text);
   TrailingSum sum;
 
-  ByteSpan left{bytes};
+  ByteSpan left = bytes;
   for (std::size_t turn = 0; !left.empty(); ++turn) {
     const std::size_t size = GetParam().sizes[turn % GetParam().sizes.size()];
     const ByteSpan piece = left.first(std::min(size, left.size()));
@@ -56,21 +48,23 @@ INSTANTIATE_TEST_SUITE_P(All, TrailingSumPieces,
                          [](const auto& row) { return row.param.name; });
 
 TEST(TrailingSum, GivenAFinishedSum_WhenUsedAgain_ThenItStartsAnew) {
-  const std::vector<std::byte> bytes = noise(512 * kKiB);
+  const std::string text = noise(512 * kKiB);
+  const ByteSpan bytes = as_bytes(text);
   TrailingSum sum;
   ASSERT_THAT(sum.update(bytes), IsOk());
   ASSERT_THAT(sum.finish(), IsOk());
 
-  ASSERT_THAT(sum.update(ByteSpan{bytes}.first(100 * kKiB)), IsOk());
+  ASSERT_THAT(sum.update(bytes.first(100 * kKiB)), IsOk());
   const auto second = sum.finish();
   const auto nothing = sum.finish();
 
-  EXPECT_EQ(*second, *sha256(ByteSpan{bytes}.first(100 * kKiB)));
+  EXPECT_EQ(*second, *sha256(bytes.first(100 * kKiB)));
   EXPECT_EQ(*nothing, *sha256({}));
 }
 
 TEST(TrailingSum, GivenAStreamLargerThanTheRing_WhenReadFromIt_ThenNothingIsOverwrittenTooEarly) {
-  const std::vector<std::byte> bytes = noise(8 * Ring::kSlots * Ring::kSlotBytes);
+  const std::string text = noise(8 * Ring::kSlots * Ring::kSlotBytes);
+  const ByteSpan bytes = as_bytes(text);
   MemorySource source{bytes};
   auto ring = Ring::start(source);
   ASSERT_THAT(ring, IsOk());
@@ -88,7 +82,8 @@ TEST(TrailingSum, GivenAStreamLargerThanTheRing_WhenReadFromIt_ThenNothingIsOver
 }
 
 TEST(TrailingSum, GivenPiecesUnderWay_WhenDestroyed_ThenItsThreadEndsFirst) {
-  const std::vector<std::byte> bytes = noise(kMiB);
+  const std::string text = noise(kMiB);
+  const ByteSpan bytes = as_bytes(text);
 
   for (int turn = 0; turn < 20; ++turn) {
     TrailingSum sum;

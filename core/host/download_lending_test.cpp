@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/host/download_fixture_test.hpp"
+#include "tests/support/noise.hpp"
 #include "tests/support/run_without.hpp"
 
 namespace patchbay::host {
@@ -13,6 +14,7 @@ namespace {
 
 using patchbay::testing::FailsWith;
 using patchbay::testing::IsOk;
+using patchbay::testing::noise;
 using patchbay::testing::run_without;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -60,26 +62,15 @@ class RecyclingSource final : public PayloadSource {
   bool begun_ = false;
 };
 
-std::string noise(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 1;
-  for (auto& byte : bytes) {
-    state = state * 1664525 + 1013904223;
-    byte = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
-
 // Reads late and little by little, so that all of the pipe is in use.
 constexpr const char* kSlowStreamer = R"sh(
-  while line=$(cat stream-next) && [ -n "$line" ]; do
-    exec 9< ${line%% *}
-    sleep 0.1
-    while [ "$(head -c 333333 <&9 | tee -a $OUT/got | wc -c)" -gt 0 ];
-do
-  sleep 0.01; done
-    exec 9<&-
-  done)sh";
+while line=$(cat stream-next) && [ -n "$line" ]; do
+  exec 9< ${line%% *}
+  sleep 0.1
+  while [ "$(head -c 333333 <&9 | tee -a $OUT/got | wc -c)" -gt 0 ]; do :; done
+  exec 9<&-
+done
+)sh";
 
 TEST(Lending, GivenASourceThatUsesItsMemoryAgain_WhenReadSlowly_ThenEveryByteIsAsItWas) {
   const std::vector<MemorySource::Content> files{

@@ -72,7 +72,8 @@ std::size_t unread_bytes(int pipe) {
 }
 
 std::size_t capacity(int pipe) {
-  return static_cast<std::size_t>(std::max(::fcntl(pipe, F_GETPIPE_SZ), 0));
+  const int count = ::fcntl(pipe, F_GETPIPE_SZ);
+  return count < 0 ? SIZE_MAX : static_cast<std::size_t>(count);
 }
 
 bool has_reader(int pipe) {

@@ -34,7 +34,7 @@ Status remove_fifo(const os::Directory& directory, const std::string& name);
 /// Bytes written to a pipe that nobody has read yet.
 std::size_t unread_bytes(int pipe);
 
-/// How many bytes a pipe can hold.
+/// How many bytes a pipe can hold; SIZE_MAX where the kernel does not tell.
 std::size_t capacity(int pipe);
 
 /// Whether somebody has the other end.

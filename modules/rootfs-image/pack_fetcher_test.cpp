@@ -2,10 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include <algorithm>
-#include <random>
-
 #include "tests/support/http_server.hpp"
+#include "tests/support/noise.hpp"
 
 /// The fetching of packs against servers that are well, slow, wrong and hostile.
 namespace patchbay::rootfs_image {
@@ -18,19 +16,13 @@ using testing::HttpReply;
 using testing::HttpRequest;
 using testing::HttpServer;
 using ::testing::IsEmpty;
+using testing::noise;
 using testing::redirect;
 using testing::reply;
 using testing::serve;
 using ::testing::SizeIs;
 
 constexpr std::size_t kPack = 3000000;
-
-std::string noise() {
-  std::mt19937 random{7};
-  std::string text(kPack, '\0');
-  std::generate(text.begin(), text.end(), [&random] { return static_cast<char>(random() & 255U); });
-  return text;
-}
 
 class PackFetching : public ::testing::Test {
  protected:
@@ -65,7 +57,7 @@ class PackFetching : public ::testing::Test {
     return all;
   }
 
-  std::string pack_ = noise();
+  std::string pack_ = noise(kPack);
   std::string url_;
   std::unique_ptr<HttpServer> server_;
   std::vector<std::string> log_;

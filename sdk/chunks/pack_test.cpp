@@ -2,29 +2,22 @@
 
 #include <gmock/gmock.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <random>
 #include <set>
 
 #include "sdk/slot/sha256.hpp"
 #include "sdk/zstd/frames.hpp"
+#include "tests/support/noise.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace patchbay::chunks {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::noise;
 using testing::read_text;
 using testing::TempDir;
 using testing::write_text;
-
-std::string noise(std::size_t size, unsigned seed) {
-  std::mt19937 random{seed};
-  std::string text(size, '\0');
-  std::generate(text.begin(), text.end(), [&random] { return static_cast<char>(random() & 255U); });
-  return text;
-}
 
 class Pack : public ::testing::Test {
  protected:

@@ -9,28 +9,20 @@
 #include <sstream>
 
 #include "tests/support/loop_device.hpp"
+#include "tests/support/noise.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace patchbay::slot {
 namespace {
 
 using patchbay::testing::LoopDevice;
+using patchbay::testing::noise;
 using patchbay::testing::read_text;
 using patchbay::testing::TempDir;
 using patchbay::testing::write_text;
 
 constexpr std::size_t kBlock = 64 * 1024;
 constexpr std::size_t kMiB = std::size_t{1024} * 1024;
-
-std::string noise(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 1;
-  for (auto& byte : bytes) {
-    state = state * 1664525 + 1013904223;
-    byte = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
 
 /// Which blocks of the slot have the image already is the test's to say.
 class ImageWriter : public ::testing::Test {
