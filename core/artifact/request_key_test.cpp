@@ -2,6 +2,9 @@
 
 #include "core/artifact/request_key.hpp"
 
+#include <latch>
+#include <thread>
+
 #include "core/artifact/base64.hpp"
 #include "core/artifact/openssl_key_test.hpp"
 #include "core/base/bytes.hpp"
@@ -245,6 +248,19 @@ TEST_F(RequestKeyTokenTest, GivenWaysToTellThePin_WhenLoaded_ThenEachOpensTheTok
   EXPECT_THAT(RequestKey::from_token(token("ec", "?pin-source=file:" + dir_ / "pin")), IsOk());
   EXPECT_THAT(RequestKey::from_token(token("ec", ""), "1234"), IsOk());
   EXPECT_THAT(RequestKey::from_token(token("ec", ";pin-value=1234")), IsOk());
+}
+
+TEST_F(RequestKeyTokenTest, GivenSeveralThreads_WhenTheyAreTheFirstToLoad_ThenAllHaveTheKey) {
+  hsm_.make_key("EC:prime256v1", "ec");
+  std::latch start{4};
+  std::vector<std::jthread> threads(4);
+
+  for (std::jthread& thread : threads) {
+    thread = std::jthread{[&] {
+      start.arrive_and_wait();
+      EXPECT_THAT(RequestKey::from_token(token("ec")), IsOk());
+    }};
+  }
 }
 
 TEST_F(RequestKeyTokenTest, GivenNoPin_WhenLoaded_ThenNobodyIsAskedAndThatIsSaid) {

@@ -12,6 +12,7 @@
 #include <array>
 
 #include "core/artifact/crypto_library.hpp"
+#include "core/base/engine_lock.hpp"
 #include "core/base/token_uri.hpp"
 #include "core/os/dynamic_library.hpp"
 
@@ -61,7 +62,7 @@ Result<EngineLibrary> engine_library() {
 class Engine {
  public:
   Engine(const EngineLibrary& library, const std::string& name)
-      : library_{library}, engine_{library.engine_by_id(name.c_str())} {}
+      : library_{library}, engine_{find(library, name)} {}
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine() {
@@ -70,7 +71,10 @@ class Engine {
   }
 
   [[nodiscard]] bool found() const { return engine_ != nullptr; }
-  bool start() { return started_ = library_.engine_init(engine_) == 1; }
+  bool start() {
+    const auto lock = lock_engines();
+    return started_ = library_.engine_init(engine_) == 1;
+  }
 
   enum class Command : std::uint8_t { required, optional };
   bool control(const char* name, const std::string& value, Command kind) {
@@ -89,6 +93,11 @@ class Engine {
   }
 
  private:
+  static ENGINE* find(const EngineLibrary& library, const std::string& name) {
+    const auto lock = lock_engines();
+    return library.engine_by_id(name.c_str());
+  }
+
   const EngineLibrary& library_;
   ENGINE* engine_;
   bool started_ = false;

@@ -1,4 +1,5 @@
 #include <atomic>
+#include <latch>
 #include <thread>
 
 #include "core/fetch/call.hpp"
@@ -216,10 +217,12 @@ TEST_F(TlsTokenTest, GivenAKeyInAToken_WhenSeveralThreadsUseIt_ThenAllAreServed)
   make_client("EC:prime256v1");
   const std::string url = serve_known();
   std::atomic<int> served = 0;
+  std::latch start{4};
   {
     std::vector<std::jthread> threads(4);
     for (std::jthread& thread : threads) {
       thread = std::jthread{[&] {
+        start.arrive_and_wait();
         for (int i = 0; i < 10; ++i) {
           const auto answer = call({"GET", url, {}, ""}, options_);
           EXPECT_THAT(answer, IsOk());

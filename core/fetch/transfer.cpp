@@ -4,6 +4,7 @@
 
 #include "core/base/bytes.hpp"
 #include "core/base/clock.hpp"
+#include "core/base/engine_lock.hpp"
 #include "core/base/token_uri.hpp"
 #include "core/fetch/tls_files.hpp"
 
@@ -151,7 +152,10 @@ void Transfer::set_up_tls(const std::string& url) {
 }
 
 void Transfer::set_up_engine() {
-  engine_state_ = curl_.easy_setopt(easy_, CURLOPT_SSLENGINE, engine_.c_str());
+  {
+    const auto lock = lock_engines();
+    engine_state_ = curl_.easy_setopt(easy_, CURLOPT_SSLENGINE, engine_.c_str());
+  }
   set(CURLOPT_SSLKEYTYPE, "ENG");
   // No PIN but that of the URI, rather than a question at the terminal.
   set(CURLOPT_KEYPASSWD, "");
