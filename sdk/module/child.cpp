@@ -89,16 +89,28 @@ void execute(char** words) {
   ::execv(shell, words);
 }
 
-// Only calls that are safe between fork and exec. Reports what failed through `report`.
+/// What we handle ourselves must not be handled in the child: its memory is ours until it runs
+/// another program. What we ignore, it ignores, but for SIGPIPE.
+void restore_signals() {
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction now {};
+    const bool is_known = ::sigaction(number, nullptr, &now) == 0;
+    if (is_known && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN)
+      ::signal(number, SIG_DFL);
+  }
+  ::signal(SIGPIPE, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Only calls that are safe between vfork and exec. Reports what failed through `report`.
 [[noreturn]] void become(const ChildProgram& program, char** words, int report, pid_t parent) {
   // The client ends a module by force when it dies itself. What the module has started must not
   // live on then: the next client would undo what is still being done.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
+  restore_signals();
   if (keep_until(kFirstOther, report) && is_ready(program)) {
     if (program.others == ChildProgram::Others::close) close_others();
     execute(words);
@@ -106,6 +118,22 @@ void execute(char** words) {
   const int why = errno;
   [[maybe_unused]] const auto written = ::write(report, &why, sizeof why);
   ::_exit(127);
+}
+
+/// Not with fork(), which would copy the page tables of a module with buffers of many megabytes,
+/// nor with posix_spawn(), which knows no PR_SET_PDEATHSIG.
+pid_t begin(const ChildProgram& program, char** words, int report) {
+  const pid_t self = ::getpid();
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork): see above
+  if (pid == 0) become(program, words, report, self);
+  const int why = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = why;
+  return pid;
 }
 
 /// What become() has reported; 0: the program runs.
@@ -171,10 +199,8 @@ ProgramExit Child::reap() {
 Result<Child> Child::start(const ChildProgram& program) {
   auto words = words_of(program);
   PATCHBAY_TRY(auto report, make_pipe());
-  const pid_t self = ::getpid();
-  const pid_t pid = ::fork();
+  const pid_t pid = begin(program, words.data(), report.writer.get());
   if (pid < 0) return Error::from_errno(errno, "start " + program.path);
-  if (pid == 0) become(program, words.data(), report.writer.get(), self);
   Child child{pid};
   report.writer.reset();
   if (const int why = reported(report.reader); why != 0) return explain(why, program.path);

@@ -144,11 +144,13 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   const Fd fd{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   if (!fd) return Error::from_errno(errno, "open " + path);
   std::string content;
-  std::vector<char> buffer(std::min(limit + 1, kBuffer));
+  // Not cleared: what a small file leaves untouched costs nothing.
+  const auto size = std::min(limit + 1, kBuffer);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(size);
   while (true) {
-    PATCHBAY_TRY(const auto count, read_some(fd.get(), buffer, path));
+    PATCHBAY_TRY(const auto count, read_some(fd.get(), {buffer.get(), size}, path));
     if (count == 0) return content;
-    content.append(buffer.data(), count);
+    content.append(buffer.get(), count);
     if (content.size() > limit)
       return Error{path + " has more than the " + std::to_string(limit) + " bytes allowed"};
   }

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,9 +52,12 @@ Result<Files> files_for(const Program& program) {
   return files;
 }
 
+/// Not more than the limit, and no memory for more than there is.
 std::string content_of(const Fd& file) {
-  std::string content(kOutputLimit, '\0');
-  const auto count = file ? ::pread(file.get(), content.data(), content.size(), 0) : 0;
+  struct stat about {};
+  if (!file || ::fstat(file.get(), &about) != 0) return {};
+  std::string content(std::min(static_cast<std::size_t>(about.st_size), kOutputLimit), '\0');
+  const auto count = ::pread(file.get(), content.data(), content.size(), 0);
   content.resize(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   return content;
 }
