@@ -1,6 +1,7 @@
 #include "modules/rootfs-image/boot_variables.hpp"
 
 #include <charconv>
+#include <optional>
 
 namespace patchbay::rootfs_image {
 namespace {
@@ -42,6 +43,7 @@ class VariableBoot final : public BootEnvironment {
   Result<BootState> read() override {
     PATCHBAY_TRY(const auto variables, store_->read());
     PATCHBAY_CHECK(check_canary(variables));
+    has_hexadecimal_ = store_->belongs_to_uboot() || variables.contains(kPartHex);
     return state_of(variables);
   }
   Status try_once(Slot slot) override { return set(slot, "1"); }
@@ -69,11 +71,10 @@ class VariableBoot final : public BootEnvironment {
   }
 
   Status set(Slot slot, const std::string& trial) {
-    PATCHBAY_TRY(const auto before, store_->read());
+    if (!has_hexadecimal_) PATCHBAY_CHECK(read());
     const auto& value = values_[slot == Slot::a ? 0 : 1];
     Variables wanted{{kPart, value}, {kTrial, trial}, {kCount, "0"}};
-    if (store_->belongs_to_uboot() || before.contains(kPartHex))
-      wanted[kPartHex] = hexadecimal(value);
+    if (*has_hexadecimal_) wanted[kPartHex] = hexadecimal(value);
     PATCHBAY_CHECK(store_->write(wanted).context(name()));
     return check(wanted);
   }
@@ -90,6 +91,7 @@ class VariableBoot final : public BootEnvironment {
 
   std::unique_ptr<VariableStore> store_;
   BootValues values_;
+  std::optional<bool> has_hexadecimal_;  ///< whether kPartHex goes with kPart; none: not read yet
 };
 
 }  // namespace
