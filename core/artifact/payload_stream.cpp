@@ -1,5 +1,7 @@
 #include "core/artifact/payload_stream.hpp"
 
+#include <thread>
+
 #include "core/artifact/names.hpp"
 
 namespace patchbay::artifact {
@@ -13,9 +15,17 @@ Error invalid(std::string message) {
   return {ErrorCode::invalid_input, std::move(message)};
 }
 
+/// Two processors are busy with decompression and with the module: a further thread would only make
+/// them take turns more often.
+TrailingSum::Thread thread_for_sums() {
+  return std::thread::hardware_concurrency() > 2 ? TrailingSum::Thread::own
+                                                 : TrailingSum::Thread::callers;
+}
+
 }  // namespace
 
-PayloadStream::PayloadStream(PayloadInput input) : input_{std::move(input)}, body_{input_.archive} {
+PayloadStream::PayloadStream(PayloadInput input)
+    : input_{std::move(input)}, body_{input_.archive}, sum_{thread_for_sums()} {
   if (input_.compression != Compression::none) {
     decoder_ = make_decoder(input_.compression, body_, input_.limits);
   }

@@ -24,7 +24,7 @@ struct PayloadInput {
 };
 
 /// The files of one data/NNNN.tar as they come: decompression on one thread, the checksums on
-/// another, the tar on the caller's side.
+/// another or, with two processors, on the caller's, the tar on the caller's side.
 class PayloadStream {
  public:
   static Result<std::unique_ptr<PayloadStream>> start(PayloadInput input);

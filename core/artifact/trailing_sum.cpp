@@ -14,7 +14,7 @@ TrailingSum::~TrailingSum() {
 }
 
 Status TrailingSum::update(ByteSpan bytes) {
-  if (bytes.size() < kWorthAThread) {
+  if (!has_own_thread_ || bytes.size() < kWorthAThread) {
     settle();
     sum_.update(bytes);
     return Done{};

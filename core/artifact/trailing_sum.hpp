@@ -2,6 +2,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 
@@ -10,15 +11,17 @@
 namespace patchbay::artifact {
 
 /// The SHA-256 of a stream, computed on a thread of its own while the caller hands the same bytes
-/// on. The thread starts with the first large piece, so that small files cost none.
+/// on. The thread starts with the first large piece, so that small files cost none. Where all
+/// processors are busy without it, it may be the caller's instead.
 ///
 /// One caller at a time. Bytes given to update() must stay where they are until kBehind further
 /// calls of it have returned, or finish() has.
 class TrailingSum {
  public:
   static constexpr std::size_t kBehind = 2;
+  enum class Thread : std::uint8_t { own, callers };
 
-  TrailingSum() = default;
+  explicit TrailingSum(Thread thread = Thread::own) : has_own_thread_{thread == Thread::own} {}
   ~TrailingSum();
   TrailingSum(const TrailingSum&) = delete;
   TrailingSum& operator=(const TrailingSum&) = delete;
@@ -36,6 +39,7 @@ class TrailingSum {
   void post(ByteSpan bytes);
   void settle();
 
+  bool has_own_thread_;
   Sha256 sum_;  ///< the thread's while pieces are queued, else the caller's
 
   std::mutex mutex_;

@@ -26,19 +26,21 @@ class TrailingSumPieces : public ::testing::TestWithParam<Pieces> {};
 TEST_P(TrailingSumPieces, GivenPiecesOfAnySize_WhenFinished_ThenTheSumIsThatOfTheWhole) {
   const std::string text = noise(3 * kMiB + 17);
   const ByteSpan bytes = as_bytes(text);
-  TrailingSum sum;
+  for (const auto thread : {TrailingSum::Thread::own, TrailingSum::Thread::callers}) {
+    TrailingSum sum{thread};
 
-  ByteSpan left = bytes;
-  for (std::size_t turn = 0; !left.empty(); ++turn) {
-    const std::size_t size = GetParam().sizes[turn % GetParam().sizes.size()];
-    const ByteSpan piece = left.first(std::min(size, left.size()));
-    ASSERT_THAT(sum.update(piece), IsOk());
-    left = left.subspan(piece.size());
+    ByteSpan left = bytes;
+    for (std::size_t turn = 0; !left.empty(); ++turn) {
+      const std::size_t size = GetParam().sizes[turn % GetParam().sizes.size()];
+      const ByteSpan piece = left.first(std::min(size, left.size()));
+      ASSERT_THAT(sum.update(piece), IsOk());
+      left = left.subspan(piece.size());
+    }
+    const auto have = sum.finish();
+
+    ASSERT_THAT(have, IsOk());
+    EXPECT_EQ(*have, *sha256(bytes));
   }
-  const auto have = sum.finish();
-
-  ASSERT_THAT(have, IsOk());
-  EXPECT_EQ(*have, *sha256(bytes));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TrailingSumPieces,
