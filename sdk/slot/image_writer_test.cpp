@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <memory>
-#include <sstream>
 
 #include "tests/support/loop_device.hpp"
 #include "tests/support/noise.hpp"
@@ -61,17 +59,6 @@ class ImageWriter : public ::testing::Test {
     return *written;
   }
 
-  /// Bytes that have been read from the device, by the kernel's count.
-  [[nodiscard]] std::uint64_t bytes_read() const {
-    const auto name = std::filesystem::path{device_->path()}.filename().string();
-    std::istringstream fields{read_text("/sys/class/block/" + name + "/stat")};
-    std::uint64_t reads = 0;
-    std::uint64_t merged = 0;
-    std::uint64_t sectors = 0;
-    fields >> reads >> merged >> sectors;
-    return sectors * 512;
-  }
-
   [[nodiscard]] std::string content() const { return read_text(device_->path()); }
 
   TempDir directory_;
@@ -79,17 +66,6 @@ class ImageWriter : public ::testing::Test {
   std::string before_;
   std::unique_ptr<LoopDevice> device_;
 };
-
-TEST_F(ImageWriter, GivenAnotherImage_ThenItIsSampledAndNotRead) {
-  make_slot([](std::size_t) { return false; });
-  const auto before = bytes_read();
-
-  EXPECT_EQ(write(image_).written, kSize);
-
-  // All of it once, which is the reading back.
-  EXPECT_LE(bytes_read() - before, kSize + 10 * kMiB);
-  EXPECT_TRUE(content() == image_);
-}
 
 TEST_F(ImageWriter, GivenAnImageThatIsEqualFromSomewhereOn_ThenOnlyWhatDiffersIsWritten) {
   make_slot([](std::size_t at) { return at >= 12 * kMiB; });
@@ -99,8 +75,8 @@ TEST_F(ImageWriter, GivenAnImageThatIsEqualFromSomewhereOn_ThenOnlyWhatDiffersIs
   EXPECT_TRUE(content() == image_);
 }
 
-TEST_F(ImageWriter, GivenScatteredEqualBlocksAfterAnotherImage_ThenLittleOfThemIsWritten) {
-  for (const std::size_t every : {2U, 3U, 8U, 16U}) {
+TEST_F(ImageWriter, GivenScatteredEqualBlocks_ThenNoneIsWritten) {
+  for (const std::size_t every : {2U, 3U, 8U, 16U, 33U}) {
     const auto is_equal = [every](std::size_t at) {
       return at >= 12 * kMiB && at / kBlock % every == every / 2;
     };
@@ -109,20 +85,9 @@ TEST_F(ImageWriter, GivenScatteredEqualBlocksAfterAnotherImage_ThenLittleOfThemI
     for (std::size_t at = 0; at < kSize; at += kBlock)
       different += is_equal(at) ? 0 : kBlock;
 
-    const auto written = write(image_).written;
-
-    EXPECT_GE(written, different);
-    EXPECT_LE(written, different + kMiB) << "every " << every;
+    EXPECT_EQ(write(image_).written, different) << "every " << every;
     EXPECT_TRUE(content() == image_);
   }
-}
-
-TEST_F(ImageWriter, GivenEqualBlocksAmongOthersFromTheStart_ThenNoneIsWritten) {
-  make_slot([](std::size_t at) { return at / kBlock % 16 == 5; });
-
-  EXPECT_EQ(write(image_).written, kSize / 16 * 15);
-
-  EXPECT_TRUE(content() == image_);
 }
 
 TEST_F(ImageWriter, GivenAnImageThatEndsWithinASector_ThenWhatLiesBehindItStays) {
