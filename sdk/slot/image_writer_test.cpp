@@ -90,6 +90,14 @@ TEST_F(ImageWriter, GivenScatteredEqualBlocks_ThenNoneIsWritten) {
   }
 }
 
+TEST_F(ImageWriter, GivenEqualBlocksAmongOthersFromTheStart_ThenNoneIsWritten) {
+  make_slot([](std::size_t at) { return at / kBlock % 16 == 5; });
+
+  EXPECT_EQ(write(image_).written, kSize / 16 * 15);
+
+  EXPECT_TRUE(content() == image_);
+}
+
 TEST_F(ImageWriter, GivenAnImageThatEndsWithinASector_ThenWhatLiesBehindItStays) {
   make_slot([](std::size_t) { return false; });
   const auto size = kSize - kMiB - 100;
